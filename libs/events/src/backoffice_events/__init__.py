@@ -1,0 +1,1 @@
+"""Event contracts of the back office, and reliable messaging over Kafka."""

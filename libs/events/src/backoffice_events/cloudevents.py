@@ -1,0 +1,286 @@
+"""CloudEvents 1.0 in Kafka's binary mode: the value is the event, its attributes are the record's headers."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from backoffice_events.contracts.base import Event, XmlEvent, contract_of
+from backoffice_events.limits import holds_nul, number_check
+from backoffice_events.records import MAX_VALUE_BYTES, Headers, Record
+
+E_co = TypeVar("E_co", bound=Event, covariant=True)
+
+MAX_ATTRIBUTE_CHARACTERS: Final = 255
+TRACEPARENT: Final = "traceparent"
+
+_TRACEPARENT: Final = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_CONTENT_TYPE: Final = "content-type"
+_STRUCTURED: Final = b"application/cloudevents"
+_ALIASES: Final = {"text/xml": "application/xml"}
+"""Media types that say the same (RFC 7303 9.2)."""
+
+_SPEC_VERSION: Final = ("ce_specversion", b"1.0")
+_encode_json = msgspec.json.Encoder(decimal_format="string").encode
+
+
+class UndecodableError(Exception):
+    """A record is not an event that this release can read. Its text says why, for a person."""
+
+
+class Received(Generic[E_co]):
+    """One decoded event as it arrived. `record` holds the original bytes.
+
+    traceparent: what events caused by this one carry on: the sender's, or our own span's when the trace is sampled.
+    """
+
+    __slots__ = (
+        "event",
+        "event_id",
+        "event_type",
+        "incoming_traceparent",
+        "key",
+        "record",
+        "source",
+        "time",
+        "traceparent",
+    )
+
+    def __init__(
+        self,
+        event: E_co,
+        *,
+        event_id: str,
+        source: str,
+        event_type: str,
+        time: datetime,
+        key: str,
+        traceparent: str | None,
+        record: Record,
+    ) -> None:
+        self.event = event
+        self.event_id = event_id
+        self.source = source
+        self.event_type = event_type
+        self.time = time
+        self.key = key
+        self.incoming_traceparent = self.traceparent = traceparent
+        self.record = record
+
+    @property
+    def topic(self) -> str:
+        """The topic that the event came on."""
+        return self.record.topic
+
+    @property
+    def partition(self) -> int:
+        """The partition of that topic."""
+        return self.record.partition
+
+    @property
+    def offset(self) -> int:
+        """The place in that partition."""
+        return self.record.offset
+
+    def __repr__(self) -> str:
+        return f"Received({self.event_type} {self.event_id} of {self.key})"
+
+
+def encode(
+    event: Event, *, event_id: str, source: str, time: datetime, traceparent: str | None = None
+) -> Record:
+    """Return the record that carries an event.
+
+    source: URN of the sender, such as `urn:frontoffice:equities`; with event_id it names the event for ever: a resend
+    repeats both. time: when it happened, with a time zone.
+
+    Raises ValueError when a number or the whole is larger than any consumer takes.
+    """
+    contract = type(event)
+    key = event.key()
+    value = _value(event)
+    headers = [
+        _SPEC_VERSION,
+        ("ce_id", event_id.encode()),
+        ("ce_type", contract.event_type.encode()),
+        ("ce_source", source.encode()),
+        ("ce_time", time.isoformat().encode()),
+        ("ce_subject", (key_bytes := key.encode())),
+        ("ce_partitionkey", key_bytes),
+        (_CONTENT_TYPE, contract.content_type.encode()),
+    ]
+    if traceparent is not None:
+        headers.append((TRACEPARENT, traceparent.encode()))
+    return Record(contract.topic.name, key_bytes, value, headers)
+
+
+def _value(event: Event) -> bytes:
+    if isinstance(event, XmlEvent):
+        value = event.document
+    else:
+        _number_check(type(event))(event)
+        value = _encode_json(event)
+    if len(value) > MAX_VALUE_BYTES:
+        raise ValueError(f"{event.event_type} of {event.key()}: {len(value)} bytes, over {MAX_VALUE_BYTES}")
+    return value
+
+
+def decode(record: Record) -> Received[Event]:
+    """Return the event that a record carries, or raise UndecodableError with the reason."""
+    headers = dict(record.headers)
+    if len(headers) < len(record.headers):
+        _refuse_repeated(record.headers)
+    event_type = _event_type(headers)
+    contract = contract_of(event_type)
+    if contract is None:
+        raise UndecodableError(
+            f"unknown event type {event_type}; does this release know the sender's version?"
+        )
+    return _decode_as(contract, event_type, headers, record)
+
+
+def _decode_as(
+    contract: type[Event], event_type: str, headers: dict[str, bytes], record: Record
+) -> Received[Event]:
+    if (version := headers.get("ce_specversion")) != b"1.0":
+        raise UndecodableError(f"header ce_specversion must be 1.0, not {version!r}")
+    if contract.topic.name != record.topic:
+        raise UndecodableError(f"{event_type} belongs on {contract.topic.name}, not on {record.topic}")
+    _check_content_type(contract, headers.get(_CONTENT_TYPE))
+    key = _key(record)
+    event = _reader(contract)(key, _checked_value(record))
+    if event.key() != key:
+        raise UndecodableError(f"record key {key!r} is not the event's key {event.key()!r}")
+    return Received(
+        event,
+        event_id=_attribute(headers, "ce_id"),
+        source=_attribute(headers, "ce_source"),
+        event_type=event_type,
+        time=_time(_attribute(headers, "ce_time")),
+        key=key,
+        traceparent=traceparent_of(headers),
+        record=record,
+    )
+
+
+def _refuse_repeated(headers: Headers) -> None:
+    """Refuse an event attribute that is given twice: nobody could say which of the two holds."""
+    names = Counter(name for name, _ in headers)
+    for name, times in names.items():
+        if times > 1 and (name == _CONTENT_TYPE or name.startswith("ce_")):
+            raise UndecodableError(f"header {name} is given {times} times")
+
+
+def _event_type(headers: dict[str, bytes]) -> str:
+    if not headers.get("ce_type") and (headers.get(_CONTENT_TYPE) or b"").startswith(_STRUCTURED):
+        raise UndecodableError(
+            "the event came in CloudEvents' structured mode: send it in binary mode, attributes as ce_ headers"
+        )
+    return _attribute(headers, "ce_type")
+
+
+def _check_content_type(contract: type[Event], stated: bytes | None) -> None:
+    """Refuse a value that says it is of another media type than its contract; one that says nothing is believed."""
+    if not stated or stated == contract.content_type.encode():
+        return
+    media_type = _text(stated, f"header {_CONTENT_TYPE}").partition(";")[0].strip().lower()
+    if _ALIASES.get(media_type, media_type) != contract.content_type:
+        raise UndecodableError(f"header {_CONTENT_TYPE} must be {contract.content_type}, not {media_type}")
+
+
+def attribute_or_none(headers: Headers, name: str) -> str | None:
+    """Return a CloudEvents attribute of a record that may be broken, None when it is missing or unreadable."""
+    try:
+        return _attribute(dict(headers), name)
+    except UndecodableError:
+        return None
+
+
+def _attribute(headers: dict[str, bytes], name: str) -> str:
+    raw = headers.get(name)
+    if not raw:
+        raise UndecodableError(f"header {name} is missing")
+    return _text(raw, f"header {name}")
+
+
+def _key(record: Record) -> str:
+    if not record.key:
+        raise UndecodableError("record key is missing: it must be the aggregate's id")
+    return _text(record.key, "record key")
+
+
+def _text(raw: bytes, what: str) -> str:
+    if len(raw) > MAX_ATTRIBUTE_CHARACTERS:
+        raise UndecodableError(f"{what} is longer than {MAX_ATTRIBUTE_CHARACTERS} bytes")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise UndecodableError(f"{what} is not UTF-8") from None
+    if "\x00" in text:
+        raise UndecodableError(f"{what} holds a NUL character")
+    return text
+
+
+def _checked_value(record: Record) -> bytes:
+    value = record.value
+    if value is None:
+        raise UndecodableError("record has no value")
+    if not value:
+        raise UndecodableError("record's value is empty")
+    if len(value) > MAX_VALUE_BYTES:
+        raise UndecodableError(f"value has {len(value)} bytes, over {MAX_VALUE_BYTES}")
+    return value
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise UndecodableError(f"header ce_time is not an RFC 3339 timestamp: {text[:40]}") from None
+    if time.tzinfo is None:
+        raise UndecodableError(f"header ce_time has no time zone: {text}")
+    return time
+
+
+def traceparent_of(headers: dict[str, bytes]) -> str | None:
+    """Return the W3C trace context that a record carries; one of the wrong shape counts as none."""
+    raw = headers.get(TRACEPARENT)
+    return raw.decode() if raw is not None and _TRACEPARENT.fullmatch(raw) else None
+
+
+_Reader = Callable[[str, bytes], Event]
+_number_check = cache(number_check)
+
+
+@cache
+def _reader(contract: type[Event]) -> _Reader:
+    """Return the function that makes an event of key and value, and raises UndecodableError."""
+    return _xml_reader(contract) if issubclass(contract, XmlEvent) else _json_reader(contract)
+
+
+def _xml_reader(contract: type[XmlEvent]) -> _Reader:
+    def read(key: str, value: bytes) -> Event:
+        return contract(message_id=key, document=value)
+
+    return read
+
+
+def _json_reader(contract: type[Event]) -> _Reader:
+    decode_json: Callable[[bytes], Any] = msgspec.json.Decoder(contract).decode
+    check = _number_check(contract)
+
+    def read(_: str, value: bytes) -> Event:
+        try:
+            event: Event = decode_json(value)
+            check(event)
+        except (ValueError, RecursionError) as error:
+            raise UndecodableError(f"{contract.event_type}: {error}") from None
+        if holds_nul(value):
+            raise UndecodableError(f"{contract.event_type}: text holds a NUL character")
+        return event
+
+    return read

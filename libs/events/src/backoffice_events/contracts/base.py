@@ -1,0 +1,83 @@
+"""How an event contract is declared: one frozen msgspec struct, bound once to its type name, topic and key."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, TypeVar
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A Kafka topic.
+
+    name: `<domain>.<aggregate-plural>.v<major>`. owner: the service or outside party that alone publishes on it.
+    compacted: the topic holds the latest state of each key for ever, so that a service can build its own copy.
+    partitions: parallelism of one consumer group; per-key order holds inside a partition.
+    """
+
+    name: str
+    owner: str
+    compacted: bool = False
+    partitions: int = 4
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened, with all the state a consumer needs of it. Declared with `@event`."""
+
+    event_type: ClassVar[str]
+    topic: ClassVar[Topic]
+    content_type: ClassVar[str] = "application/json"
+    key_fields: ClassVar[tuple[str, ...]]
+
+    def key(self) -> str:
+        """Return the aggregate's id: the Kafka key and CloudEvents subject. Parts are joined by a colon."""
+        return ":".join([str(getattr(self, field)) for field in self.key_fields])
+
+
+class XmlEvent(Event, frozen=True, kw_only=True):
+    """An event whose value is an ISO 20022 document, carried byte for byte.
+
+    message_id: the key: the account owner's transaction id that the whole conversation with the CSD hangs on.
+    document: the XML document, UTF-8.
+    """
+
+    content_type: ClassVar[str] = "application/xml"
+
+    message_id: Annotated[str, msgspec.Meta(max_length=140)]
+    document: bytes
+
+
+E = TypeVar("E", bound=type[Event])
+
+_by_type: dict[str, type[Event]] = {}
+
+
+def event(event_type: str, topic: Topic, key: str | tuple[str, ...]) -> Callable[[E], E]:
+    """Bind a contract to its CloudEvents type, topic and key field(s), and enter it in the register."""
+
+    def bind(contract: E) -> E:
+        if event_type in _by_type:
+            raise ValueError(f"event type {event_type} is declared twice")
+        contract.event_type = event_type
+        contract.topic = topic
+        contract.key_fields = (key,) if isinstance(key, str) else key
+        _by_type[event_type] = contract
+        return contract
+
+    return bind
+
+
+def contract_of(event_type: str) -> type[Event] | None:
+    """Return the contract declared for a CloudEvents type, or None when this release does not know it."""
+    return _by_type.get(event_type)
+
+
+def all_contracts() -> tuple[type[Event], ...]:
+    """Return every declared contract, by type name."""
+    return tuple(contract for _, contract in sorted(_by_type.items()))
+
+
+def all_topics() -> tuple[Topic, ...]:
+    """Return every topic that a contract travels on, by name."""
+    return tuple(sorted({contract.topic for contract in _by_type.values()}, key=lambda topic: topic.name))

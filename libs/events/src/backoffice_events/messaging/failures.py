@@ -1,0 +1,78 @@
+"""Whose fault is it: the surroundings' (wait and try again, for ever) or the event's (dead letter)."""
+
+import random
+from typing import Final
+
+import asyncpg
+from aiokafka.errors import KafkaError
+from sqlalchemy import exc
+
+_CLASSES: Final = frozenset({"08", "28", "3D", "3F", "40", "53", "57", "58", "F0", "XX"})
+"""SQLSTATE classes: connection, authorization, no such database or schema, rollback (serialization, deadlock),
+resources (disk full, too many connections), operator (shutdown, cancelled), system, configuration file, internal."""
+
+_STATES: Final = frozenset(
+    {
+        "25006",  # read-only: a standby that is to become the primary
+        "25P03",  # idle in transaction for too long
+        "25P04",  # transaction took too long
+        "42501",  # privilege missing: the deployment's fault, no event's
+        "42P01",  # table missing: likewise
+        "42703",  # column missing: likewise, the schema is older or newer than the code
+        "42704",  # type or other object missing: likewise
+        "42883",  # function missing: likewise
+        "55006",  # object in use
+        "55P03",  # lock not available
+    }
+)
+_SURROUNDINGS: Final = (OSError, TimeoutError, MemoryError, KafkaError, exc.TimeoutError)
+
+
+def is_infrastructure(error: BaseException) -> bool:
+    """Tell whether an error, or one that it was raised from, comes from database, broker, network or machine."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, _SURROUNDINGS) or _is_database_trouble(seen):
+            return True
+        seen = seen.__cause__
+    return False
+
+
+def _is_database_trouble(error: BaseException) -> bool:
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return state[:2] in _CLASSES or state in _STATES
+    if isinstance(error, exc.DBAPIError):
+        return error.connection_invalidated
+    if isinstance(error, asyncpg.InterfaceError):
+        return "closed" in str(error)  # the driver has no better word for a connection that went away
+    return isinstance(error, asyncpg.InternalClientError)
+
+
+def describe(error: BaseException) -> str:
+    """Return an error as one line that a column can hold."""
+    return clean(f"{type(error).__name__}: {error}")
+
+
+def clean(reason: str) -> str:
+    """Return text without NUL characters, of bounded length."""
+    return reason.replace("\x00", "\\0")[:2000]
+
+
+class Backoff:
+    """Waiting times that double up to a bound, with jitter so that many waiters do not return at once."""
+
+    def __init__(self, *, first: float = 0.1, longest: float = 15.0) -> None:
+        self._first = first
+        self._longest = longest
+        self._failures = 0
+
+    def reset(self) -> None:
+        """Forget past failures."""
+        self._failures = 0
+
+    def next(self) -> float:
+        """Return the seconds to wait after one more failure."""
+        bound = min(self._longest, self._first * 2.0 ** min(self._failures, 20))
+        self._failures += 1
+        return bound * random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, no secret

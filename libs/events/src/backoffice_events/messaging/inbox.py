@@ -1,0 +1,71 @@
+"""The inbox: which events a consumer has taken already."""
+
+import hashlib
+import re
+import uuid
+import zlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backoffice_events.cloudevents import Received
+from backoffice_events.messaging.batch import Item
+from backoffice_events.records import Record
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_NAMESPACE: Final = uuid.UUID("6f1b3f0e-3c53-4d6c-9d8e-3a0c6a0f7f52")
+
+_TAKE = text(
+    "INSERT INTO inbox (consumer, event_id, received_at)"
+    " SELECT :consumer, id, CAST(:now AS timestamptz) FROM unnest(CAST(:ids AS uuid[])) AS id"
+    " ON CONFLICT DO NOTHING RETURNING event_id::text".replace("::", r"\:\:")
+)
+_FORGET = text(
+    "DELETE FROM inbox WHERE ctid = ANY(ARRAY("
+    " SELECT ctid FROM inbox WHERE received_at < :before LIMIT :most))"
+)
+
+
+def inbox_id(item: Item) -> str:
+    """Return the id under which the inbox knows an item.
+
+    An event goes by its id and content: a sender who gives one id to two events makes a mistake that the service's
+    own keys and versions will show, whereas taking the second for a resend would drop it unseen. A record that cannot
+    be decoded goes by its place and content, so that a later good event of the same id is not mistaken for it.
+    """
+    if not isinstance(item, Received):
+        return _record_id(item.record)
+    event_id = _event_id(item)
+    content = zlib.crc32(item.record.value or b"")
+    return f"{event_id[:-8]}{int(event_id[-8:], 16) ^ content:08x}"
+
+
+def _event_id(item: Received[Any]) -> str:
+    """Return an event's id as a UUID: any other text, unique only for its source, by a hash of both."""
+    if _UUID.fullmatch(item.event_id):
+        return item.event_id.lower()
+    return str(uuid.uuid5(_NAMESPACE, f"{item.source}\n{item.event_id}"))
+
+
+def _record_id(record: Record) -> str:
+    place = f"{record.topic}\n{record.partition}\n{record.offset}\n".encode()
+    digest = hashlib.sha256(place + (record.value or b"")).digest()
+    return str(uuid.UUID(bytes=digest[:16]))
+
+
+async def take(
+    connection: AsyncConnection, consumer: str, items: Mapping[str, Item], now: datetime
+) -> set[str]:
+    """Enter items by inbox id and return the ids that are new; waits for others who are entering the same ones."""
+    if not items:
+        return set()
+    result = await connection.execute(_TAKE, {"consumer": consumer, "ids": list(items), "now": now})
+    return set(result.scalars())
+
+
+async def forget(connection: AsyncConnection, before: datetime, most: int) -> int:
+    """Delete up to `most` entries older than `before`; return how many there were."""
+    return (await connection.execute(_FORGET, {"before": before, "most": most})).rowcount

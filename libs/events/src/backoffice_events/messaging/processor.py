@@ -1,0 +1,97 @@
+"""From records to effects: decode, apply, and find the one event at fault when a batch fails."""
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from backoffice_events.cloudevents import UndecodableError, attribute_or_none, decode
+from backoffice_events.contracts.base import all_contracts
+from backoffice_events.messaging import telemetry
+from backoffice_events.messaging.application import Outcome, apply
+from backoffice_events.messaging.batch import ConsumerSpec, Item, Undecodable
+from backoffice_events.messaging.breaker import DeadLetterCap
+from backoffice_events.messaging.failures import describe, is_infrastructure
+from backoffice_events.messaging.inbox import inbox_id
+from backoffice_events.messaging.unit import Transactions
+from backoffice_events.records import Record
+
+ATTEMPTS: Final = 3
+"""How often a single event may fail before it is condemned: a race with another writer passes, a fault stays."""
+
+
+class Processor:
+    """Applies records for one consumer. Infrastructure errors pass through: the caller waits and tries again."""
+
+    def __init__(self, spec: ConsumerSpec, transactions: Transactions, cap: DeadLetterCap) -> None:
+        self._spec = spec
+        self._transactions = transactions
+        self._cap = cap
+        self._passed_over = {
+            (contract.topic.name, contract.event_type.encode())
+            for contract in all_contracts()
+            if contract not in spec.contracts
+        }
+        self._compacted = {topic.name for topic in spec.topics if topic.compacted}
+
+    async def process(self, records: Sequence[Record]) -> None:
+        """Let every record take effect, be recognised as a duplicate, be parked or become a dead letter."""
+        items = [item for record in records if (item := self.read(record)) is not None]
+        if items:
+            await self._take(items)
+
+    def read(self, record: Record) -> Item | None:
+        """Return a record as an event, as undecodable, or None when this consumer has no business with it."""
+        if record.value is None and record.topic in self._compacted:
+            return None  # a tombstone: compaction's own mark
+        types = [value for name, value in record.headers if name == "ce_type"]
+        if len(types) == 1 and (record.topic, types[0]) in self._passed_over:
+            return None
+        return read(record)
+
+    async def _take(self, items: Sequence[Item]) -> None:
+        """Apply items together; when that fails for no outer reason, halve until the item at fault stands alone."""
+        try:
+            outcome = await self._apply(items)
+        except Exception as error:
+            if is_infrastructure(error):
+                raise
+            if len(items) == 1:
+                await self._retry_or_condemn(items[0], error)
+                return
+        else:
+            self._count(outcome)
+            return
+        middle = len(items) // 2
+        await self._take(items[:middle])
+        await self._take(items[middle:])
+
+    async def _retry_or_condemn(self, item: Item, error: Exception) -> None:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                outcome = await self._apply([item])
+            except Exception as again:
+                if is_infrastructure(again):
+                    raise
+                error = again
+            else:
+                self._count(outcome)
+                return
+        telemetry.log_item(logging.ERROR, "an event cannot be taken", self._spec.group, item, exc_info=error)
+        self._count(await self._apply([item], {inbox_id(item): describe(error)}))
+
+    async def _apply(self, items: Sequence[Item], verdicts: dict[str, str] | None = None) -> Outcome:
+        with telemetry.batch_span(self._spec.group, items):
+            return await apply(self._transactions, self._spec, items, verdicts)
+
+    def _count(self, outcome: Outcome) -> None:
+        telemetry.record_outcome(self._spec.group, outcome)
+        self._cap.count(taken=outcome.taken, condemned=len(outcome.condemned))
+
+
+def read(record: Record) -> Item:
+    """Return a record as an event or as undecodable with the reason."""
+    try:
+        return decode(record)
+    except UndecodableError as error:
+        event_id, event_type = (attribute_or_none(record.headers, name) for name in ("ce_id", "ce_type"))
+        return Undecodable(record, str(error), event_id, event_type)

@@ -1,0 +1,166 @@
+"""The relay: sends what the outbox holds, in order, and deletes it once the broker has stored it.
+
+One relay leads per database, by an advisory lock of its session. A former leader that wakes up late can only repeat
+what a new one sends too, in the same order, and consumers recognise repeats.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backoffice_events.kafka import KafkaSender
+from backoffice_events.messaging import telemetry
+from backoffice_events.messaging.failures import Backoff, describe
+from backoffice_events.messaging.headers import unpack
+from backoffice_events.messaging.outbox import CHANNEL
+from backoffice_events.messaging.unit import Wakeup
+from backoffice_events.records import Record
+
+MAX_ROWS: Final = 1000
+MAX_BYTES: Final = 8_388_608
+POLL_SECONDS: Final = 1.0
+PACE_SECONDS: Final = 0.01
+CANDIDATE_SECONDS: Final = 1.0
+QUERY_SECONDS: Final = 30.0
+MEASURE_SECONDS: Final = 10.0
+
+_LEADERSHIP: Final = 0x6F7574626F78  # "outbox"; advisory locks are per database
+
+_READ = f"""
+    SELECT seq, aggregatetype, aggregateid, payload, headers FROM (
+        SELECT *, sum(octet_length(payload)) OVER (ORDER BY seq) - octet_length(payload) AS before FROM (
+            SELECT * FROM outbox WHERE aggregatetype <> ALL($1::text[]) ORDER BY seq LIMIT {MAX_ROWS}
+        ) AS oldest
+    ) AS measured WHERE coalesce(before, 0) < {MAX_BYTES} ORDER BY seq
+"""  # noqa: S608 -- constants of ours
+_MEASURE = (
+    "SELECT count(*) AS pending, coalesce(extract(epoch FROM now() - min(created_at)), 0) AS age FROM outbox"
+)
+_DELETE = "DELETE FROM outbox WHERE seq = ANY($1::bigint[])"
+
+# A leader whose machine vanished must lose the lock in seconds, not after the kernel's two hours.
+_KEEPALIVE = (
+    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; "
+    "SET tcp_user_timeout = 10000"
+)
+
+
+class Relay:
+    """Sends the outbox of one database while it leads, and stands by while another does."""
+
+    def __init__(self, engine: AsyncEngine, bootstrap_servers: str, wakeup: Wakeup) -> None:
+        self._engine = engine
+        self._sender = KafkaSender(bootstrap_servers)
+        self._wakeup = wakeup
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._paused: dict[str, tuple[float, Backoff]] = {}
+        self._measure_at = 0.0
+        self.leading = False
+
+    def wake(self) -> None:
+        """Look at the outbox now."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Send what is at hand, then give up leadership; `run` returns after that."""
+        self._stopping = True
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Relay until `stop`. Whatever error comes, it waits and goes on."""
+        backoff = Backoff()
+        while not self._stopping:
+            try:
+                await self._stand_for_leadership(backoff)
+                await self._wait(CANDIDATE_SECONDS)
+            except Exception as error:
+                telemetry.log.warning("relay starts anew: %s", describe(error))
+                await self._wait(backoff.next())
+        await self._sender.stop()
+
+    async def _stand_for_leadership(self, backoff: Backoff) -> None:
+        """Lead, if nobody else does. The session is ended after that, whatever happened: it holds the lock."""
+        async with self._engine.connect() as connection:
+            raw = await connection.get_raw_connection()
+            driver: Any = raw.driver_connection
+            if not await driver.fetchval("SELECT pg_try_advisory_lock($1)", _LEADERSHIP):
+                return
+            try:
+                await self._lead(driver, backoff)
+            finally:
+                await connection.invalidate()
+
+    async def _lead(self, connection: asyncpg.Connection, backoff: Backoff) -> None:
+        await connection.execute(_KEEPALIVE)
+        await connection.add_listener(CHANNEL, lambda *_: self.wake())
+        self.leading = True
+        self._wakeup.relay = self.wake
+        telemetry.log.info("relay leads")
+        try:
+            while not self._stopping:
+                seen = await self._round(connection)
+                await self._measure(connection)
+                backoff.reset()
+                if not seen:
+                    await self._wait(POLL_SECONDS)
+                elif seen < MAX_ROWS:
+                    await asyncio.sleep(PACE_SECONDS)  # so that the next ones gather
+        finally:
+            self._wakeup.relay = None
+            self.leading = False
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait to be woken, but no longer than given."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        self._woken.clear()
+
+    async def _round(self, connection: asyncpg.Connection) -> int:
+        """Send the oldest records; return how many the broker stored."""
+        rows = await connection.fetch(_READ, self._topics_on_hold(), timeout=QUERY_SECONDS)
+        if not rows:
+            return 0
+        failed = await self._sender.send([_record(row) for row in rows])
+        stored = [row["seq"] for position, row in enumerate(rows) if position not in failed]
+        if stored:
+            await self._delete(connection, stored)
+            telemetry.PUBLISHED.add(len(stored))
+        self._judge_topics(rows, failed)
+        return len(stored)
+
+    async def _delete(self, connection: asyncpg.Connection, stored: Sequence[int]) -> None:
+        await connection.execute(_DELETE, stored, timeout=QUERY_SECONDS)
+
+    async def _measure(self, connection: asyncpg.Connection) -> None:
+        """Report depth and age of the outbox now and then."""
+        if time.monotonic() >= self._measure_at:
+            self._measure_at = time.monotonic() + MEASURE_SECONDS
+            (row,) = await connection.fetch(_MEASURE, timeout=QUERY_SECONDS)
+            telemetry.record_outbox(row["pending"], float(row["age"]))
+
+    def _topics_on_hold(self) -> list[str]:
+        now = time.monotonic()
+        return [topic for topic, (until, _) in self._paused.items() if until > now]
+
+    def _judge_topics(self, rows: Sequence[asyncpg.Record], failed: dict[int, Exception]) -> None:
+        """Leave a topic that fails alone for a while: it must not keep the others from being sent."""
+        errors = {rows[position]["aggregatetype"]: error for position, error in failed.items()}
+        for topic, error in errors.items():
+            backoff = self._paused[topic][1] if topic in self._paused else Backoff()
+            self._paused[topic] = (time.monotonic() + backoff.next(), backoff)
+            telemetry.log.warning("relay could not send to %s: %s", topic, describe(error))
+        for topic in {row["aggregatetype"] for row in rows} - errors.keys():
+            self._paused.pop(topic, None)
+
+
+def _record(row: asyncpg.Record) -> Record:
+    key = row["aggregateid"]
+    encoded = None if key is None else key.encode()
+    return Record(row["aggregatetype"], encoded, row["payload"], unpack(row["headers"]))

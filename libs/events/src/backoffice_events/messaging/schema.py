@@ -1,0 +1,21 @@
+"""The messaging tables, as migration steps that every service's first migration takes."""
+
+from typing import Any, Protocol
+
+from backoffice_events.messaging.tables import metadata
+
+
+class Operations(Protocol):
+    """The part of `alembic.op` that is used here."""
+
+    def get_bind(self) -> Any:
+        """Return the connection that the migration runs on."""
+
+
+def upgrade_0001(op: Operations) -> None:
+    """Create outbox, inbox, dead_letter, dead_letter_action and parked_event."""
+    metadata.create_all(op.get_bind(), checkfirst=False)
+
+
+TABLE_NAMES = tuple(metadata.tables)
+"""Names of the messaging tables, for grants and for autogenerate filters."""

@@ -1,0 +1,1 @@
+"""JSON Schemas of the event contracts: how they are made, committed and kept compatible."""

@@ -1,0 +1,280 @@
+"""A consumer on the real broker: deaths, rebalances and outages, and still every effect once and in order."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from backoffice_events.messaging import Batch, ConsumerOptions, ConsumerSpec, Messaging
+from backoffice_events.messaging.consumer import Consumer
+
+pytestmark = pytest.mark.integration
+
+GROUPS = iter(f"test.pipeline-{number}" for number in range(1000))
+QUICK = {"heartbeat": 0.2, "session_timeout": 6.0}
+
+
+class Scene:
+    """A topic, a consumer group and the effects of its events."""
+
+    def __init__(self, stage: Any, ledger: Any, made: Any) -> None:
+        self.stage, self.ledger, self.made = stage, ledger, made
+        self.spec = ConsumerSpec(next(GROUPS), (made,), ledger.handle)
+
+    def messaging(self, **options: Any) -> Messaging:
+        return Messaging(
+            self.stage.engine,
+            bootstrap_servers=self.stage.kafka,
+            source="urn:backoffice:test",
+            clock=lambda: datetime.now(UTC),
+            consumers=[self.spec],
+            options=ConsumerOptions(**{**QUICK, **options}),
+        )
+
+    def consumer(self, kind: type[Consumer] = Consumer, **options: Any) -> Consumer:
+        settings = ConsumerOptions(**{**QUICK, **options})
+        return kind(self.spec, self.stage.transactions, self.stage.kafka, settings)
+
+    async def send(self, *numbers: int, names: str = "abcdef") -> None:
+        async with self.relay():
+            await self.stage.publish(
+                *[self.made(name=name, number=each) for each in numbers for name in names]
+            )
+            await self.stage.drained()
+
+    @contextlib.asynccontextmanager
+    async def relay(self) -> AsyncIterator[None]:
+        relay = self.stage.relay()
+        task = asyncio.create_task(relay.run())
+        try:
+            yield
+        finally:
+            relay.stop()
+            await task
+
+    async def applied(self, number: int) -> None:
+        async def enough() -> bool:
+            return len(await self.ledger.effects()) >= number
+
+        await self.stage.until(enough)
+
+    async def each_once_in_order(self, last: int, names: str = "abcdef") -> None:
+        for name in names:
+            assert await self.ledger.effects(name) == list(range(1, last + 1))
+
+
+@pytest.fixture
+async def scene(stage: Any, ledger: Any) -> Scene:
+    return Scene(stage, ledger, await stage.contract(partitions=4))
+
+
+@contextlib.asynccontextmanager
+async def running(*consumers: Consumer) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(consumer.run()) for consumer in consumers]
+    try:
+        yield
+    finally:
+        for consumer in consumers:
+            consumer.stop()
+        await asyncio.gather(*tasks)
+
+
+async def hold(condition: Callable[[], bool], stage: Any) -> None:
+    async def holds() -> bool:
+        return condition()
+
+    await stage.until(holds)
+
+
+async def test_what_a_service_publishes_takes_effect_once_and_in_order(scene: Scene) -> None:
+    messaging = scene.messaging()
+    await messaging.start()
+    for number in range(1, 21):
+        async with messaging.transactions.begin() as unit:
+            for name in "abcdef":
+                unit.publish(scene.made(name=name, number=number))
+    await scene.applied(120)
+    await scene.stage.drained()
+    assert messaging.ready
+    assert messaging.alive
+    assert messaging.problems() == []
+    await messaging.stop()
+    await scene.each_once_in_order(20)
+
+
+async def test_a_consumer_that_dies_between_applying_and_committing_offsets_repeats_no_effect(
+    scene: Scene,
+) -> None:
+    class Dies(Consumer):
+        async def _commit(self, *_: Any) -> None:
+            raise ConnectionResetError("the process died here")
+
+    await scene.send(*range(1, 11))
+    async with running(scene.consumer(Dies)):
+        await scene.applied(60)
+    await scene.send(11)
+    async with running(scene.consumer()):
+        await scene.applied(66)
+    await scene.each_once_in_order(11)
+
+
+async def test_a_consumer_that_dies_in_the_middle_of_a_batch_leaves_no_half_of_it(scene: Scene) -> None:
+    reached = asyncio.Event()
+
+    async def linger(_: Batch) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    await scene.send(*range(1, 11))
+    scene.ledger.before = linger
+    dying = asyncio.create_task(scene.consumer().run())
+    await reached.wait()
+    dying.cancel()
+    await asyncio.wait({dying})
+    assert await scene.ledger.effects() == []
+    scene.ledger.before = None
+    async with running(scene.consumer()):
+        await scene.applied(60)
+    await scene.each_once_in_order(10)
+
+
+async def test_a_member_that_joins_in_the_middle_of_a_batch_neither_loses_nor_repeats(scene: Scene) -> None:
+    first, second = scene.consumer(), scene.consumer()
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def linger(_: Batch) -> None:
+        reached.set()
+        await go_on.wait()
+
+    await scene.send(*range(1, 11))
+    scene.ledger.before = linger
+    async with running(first):
+        await reached.wait()
+        async with running(second):
+            await hold(
+                first._revoking.is_set, scene.stage
+            )  # the batch is in hand while its partitions are called in
+            go_on.set()
+            await hold(lambda: first.ready and second.ready, scene.stage)
+            await scene.send(*range(11, 21))
+            await scene.applied(120)
+    await scene.each_once_in_order(20)
+
+
+async def test_a_batch_that_outlasts_the_grace_of_a_rebalance_is_rolled_back_and_done_again(
+    scene: Scene,
+) -> None:
+    first, second = scene.consumer(revocation_grace=0.2), scene.consumer()
+    reached = asyncio.Event()
+
+    async def hang_once(_: Batch) -> None:
+        if not reached.is_set():
+            reached.set()
+            await asyncio.Event().wait()
+
+    await scene.send(*range(1, 11))
+    scene.ledger.before = hang_once
+    async with running(first):
+        await reached.wait()
+        async with running(second):
+            await scene.applied(60)
+    await scene.each_once_in_order(10)
+
+
+async def test_members_that_come_and_go_under_load_keep_every_key_in_order(scene: Scene) -> None:
+    seen: dict[str, int] = defaultdict(int)
+    async with scene.relay(), running(scene.consumer()):
+        for turn in range(4):
+            async with running(scene.consumer()):
+                numbers = range(turn * 10 + 1, turn * 10 + 11)
+                await scene.stage.publish(
+                    *[scene.made(name=n, number=each) for each in numbers for n in "abcdef"]
+                )
+                seen["sent"] += 60
+                await scene.applied(seen["sent"] - 30)
+        await scene.applied(240)
+    await scene.each_once_in_order(40)
+
+
+async def test_an_outage_is_waited_out_with_the_partitions_held(scene: Scene) -> None:
+    failures = iter([ConnectionResetError("cut"), TimeoutError(), OSError(28, "no space left on device")])
+
+    async def fail(_: Batch) -> None:
+        for failure in failures:
+            raise failure
+
+    scene.ledger.before = fail
+    await scene.send(1)
+    consumer = scene.consumer()
+    async with running(consumer):
+        await scene.applied(6)
+        assert consumer.ready
+        assert consumer.alive
+    await scene.each_once_in_order(1)
+    assert await scene.ledger.rows("dead_letter") == []
+
+
+async def test_a_flood_of_dead_letters_halts_the_consumer_which_says_so(scene: Scene) -> None:
+    scene.ledger.refused = {1}
+    await scene.send(1)
+    messaging = scene.messaging(dead_letter_window=4)
+    await messaging.start()
+    await hold(lambda: messaging.consumers[0].halted is not None, scene.stage)
+    assert not messaging.ready
+    assert messaging.alive
+    (problem,) = messaging.problems()
+    assert "became dead letters" in problem
+    await messaging.stop()
+
+
+async def test_a_stop_lets_the_batch_in_hand_finish(scene: Scene) -> None:
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def linger(_: Batch) -> None:
+        reached.set()
+        await go_on.wait()
+
+    await scene.send(1)
+    scene.ledger.before = linger
+    consumer = scene.consumer()
+    task = asyncio.create_task(consumer.run())
+    await reached.wait()
+    consumer.stop()
+    go_on.set()
+    await task
+    assert len(await scene.ledger.effects()) in {1, 2, 3, 4, 5, 6}
+    scene.ledger.before = None
+    async with running(scene.consumer()):
+        await scene.applied(6)
+    await scene.each_once_in_order(1)
+
+
+async def test_a_broker_that_cannot_be_reached_is_waited_for(scene: Scene) -> None:
+    consumer = Consumer(scene.spec, scene.stage.transactions, "127.0.0.1:9", ConsumerOptions())
+    async with running(consumer):
+        await asyncio.sleep(0)
+        assert not consumer.ready
+        assert consumer.alive
+
+
+async def test_dead_letters_reach_their_topic(scene: Scene) -> None:
+    scene.ledger.refused = {1}
+    messaging = scene.messaging()
+    await messaging.start()
+    async with messaging.transactions.begin() as unit:
+        unit.publish(scene.made(name="a", number=1))
+
+    async def dead() -> bool:
+        status = await messaging.status()
+        return status.dead_letters == 1 and status.outbox_pending == 0
+
+    await scene.stage.until(dead)
+    await messaging.stop()
+    (copy,) = await scene.stage.records(f"{scene.made.topic.name}.{scene.spec.group}.dlq")
+    (dead_letter,) = await scene.ledger.rows("dead_letter")
+    assert (copy.key, copy.value) == (dead_letter.record_key, dead_letter.value)
+    assert dict(copy.headers)["dlq_id"] == dead_letter.id.encode()

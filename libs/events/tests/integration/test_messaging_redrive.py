@@ -1,0 +1,213 @@
+"""What an operator's redrive or discard does, alone, twice, and against live events of the same key."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backoffice_events import cloudevents
+from backoffice_events.contracts.base import Event
+from backoffice_events.ids import new_id
+from backoffice_events.messaging import Batch, ConsumerSpec, Redriver, Result, Transactions, dead_letters
+from backoffice_events.messaging.breaker import DeadLetterCap
+from backoffice_events.messaging.processor import Processor
+from backoffice_events.records import Record
+
+pytestmark = pytest.mark.integration
+
+Contract = Callable[..., type[Event]]
+Arrival = Callable[..., Record]
+WHO = {"actor": "olivia.operations", "why": "instrument was missing"}
+
+
+class Desk:
+    """An ordered consumer with a dead letter at number 2 of key `a` and three events behind it."""
+
+    def __init__(self, transactions: Transactions, ledger: Any, made: type[Event], arrival: Arrival) -> None:
+        self.ledger, self.made, self.arrival = ledger, made, arrival
+        self.spec = ConsumerSpec("test.redrive", (made,), ledger.handle, ordered=True)
+        self.process = Processor(self.spec, transactions, DeadLetterCap()).process
+        self.redriver = Redriver(transactions, [self.spec])
+
+    async def events(self, *numbers: int) -> None:
+        await self.process([self.arrival(self.made(name="a", number=number)) for number in numbers])
+
+    async def dead(self) -> list[Any]:
+        return [row for row in await self.ledger.rows("dead_letter") if row.status == "open"]
+
+
+@pytest.fixture
+async def desk(transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival) -> Desk:
+    desk = Desk(transactions, ledger, contract(), arrival)
+    ledger.refused = {2}
+    await desk.events(1, 2, 3)
+    await desk.events(4)
+    ledger.refused = set()
+    return desk
+
+
+async def test_a_redrive_takes_the_dead_letter_and_then_its_followers_in_order(desk: Desk) -> None:
+    (dead,) = await desk.dead()
+    answer = await desk.redriver.redrive(dead.id, **WHO)
+    assert (answer.result, answer.followers) == (Result.REDRIVEN, 2)
+    assert await desk.ledger.effects() == [1, 2, 3, 4]
+    assert await desk.ledger.rows("parked_event") == []
+    await desk.events(5)
+    assert await desk.ledger.effects() == [1, 2, 3, 4, 5]
+
+
+async def test_every_redrive_is_recorded_with_who_why_and_when(desk: Desk) -> None:
+    (dead,) = await desk.dead()
+    await desk.redriver.redrive(dead.id, **WHO)
+    (action,) = await desk.ledger.rows("dead_letter_action")
+    assert (action.dead_letter_id, action.action, action.outcome) == (dead.id, "redrive", "redriven")
+    assert (action.actor, action.why) == ("olivia.operations", "instrument was missing")
+    assert action.at is not None
+
+
+async def test_a_second_redrive_does_nothing(desk: Desk) -> None:
+    (dead,) = await desk.dead()
+    answers = await asyncio.gather(*[desk.redriver.redrive(dead.id, **WHO) for _ in range(4)])
+    assert sorted(answer.result for answer in answers) == [Result.ALREADY_DONE] * 3 + [Result.REDRIVEN]
+    assert await desk.ledger.effects() == [1, 2, 3, 4]
+
+
+async def test_a_redrive_that_fails_again_leaves_everything_as_it_was_but_counts(desk: Desk) -> None:
+    desk.ledger.poison = {2}
+    (dead,) = await desk.dead()
+    answer = await desk.redriver.redrive(dead.id, **WHO)
+    assert (answer.result, answer.reason) == (Result.FAILED, "ValueError: poison 2")
+    (dead,) = await desk.dead()
+    assert (dead.attempts, dead.reason) == (2, "ValueError: poison 2")
+    assert await desk.ledger.effects() == [1]
+    assert len(await desk.ledger.rows("parked_event")) == 2
+
+
+async def test_a_follower_that_fails_becomes_the_dead_letter_that_the_rest_waits_behind(desk: Desk) -> None:
+    desk.ledger.refused = {3}
+    (dead,) = await desk.dead()
+    answer = await desk.redriver.redrive(dead.id, **WHO)
+    assert (answer.result, answer.followers) == (Result.REDRIVEN, 0)
+    await desk.events(5)
+    assert await desk.ledger.effects() == [1, 2]
+    desk.ledger.refused = set()
+    (dead,) = await desk.dead()
+    await desk.redriver.redrive(dead.id, **WHO)
+    assert await desk.ledger.effects() == [1, 2, 3, 4, 5]
+
+
+async def test_a_discard_keeps_the_record_and_lets_the_followers_go_on(desk: Desk) -> None:
+    (dead,) = await desk.dead()
+    answer = await desk.redriver.discard(dead.id, **WHO)
+    assert (answer.result, answer.followers) == (Result.DISCARDED, 2)
+    assert await desk.ledger.effects() == [1, 3, 4]
+    (kept,) = await desk.ledger.rows("dead_letter")
+    assert (kept.status, kept.value) == ("discarded", dead.value)
+    assert (await desk.redriver.redrive(dead.id, **WHO)).result is Result.ALREADY_DONE
+
+
+async def test_events_published_by_a_redrive_leave_once(transactions: Transactions, desk: Desk) -> None:
+    async def publish(batch: Batch) -> None:
+        for received in batch.events:
+            batch.publish(received.event, cause=received)
+
+    desk.ledger.before = publish
+    desk.ledger.poison = {3}  # handed over with 4 first, then alone: what it published must not leave
+    (dead,) = await desk.dead()
+    await desk.redriver.redrive(dead.id, **WHO)
+    sent = [row.payload for row in await desk.ledger.rows("outbox") if not row.aggregatetype.endswith("dlq")]
+    assert [b'"number":2' in payload for payload in sent] == [True]
+
+
+async def test_a_live_event_never_overtakes_the_followers_of_a_redrive(desk: Desk) -> None:
+    handing_over, go_on = asyncio.Event(), asyncio.Event()
+
+    async def linger(batch: Batch) -> None:
+        if batch.events[0].event.number == 2:
+            handing_over.set()
+            await go_on.wait()
+
+    desk.ledger.before = linger
+    (dead,) = await desk.dead()
+    redrive = asyncio.create_task(desk.redriver.redrive(dead.id, **WHO))
+    await handing_over.wait()
+    live = asyncio.create_task(desk.events(5))
+    await asyncio.wait({live}, timeout=0.2)
+    assert not live.done()
+    go_on.set()
+    await asyncio.gather(redrive, live)
+    assert await desk.ledger.effects() == [1, 2, 3, 4, 5]
+
+
+async def test_a_live_event_waits_behind_a_follower_that_fails_in_a_redrive_of_the_same_moment(
+    desk: Desk,
+) -> None:
+    handing_over, go_on = asyncio.Event(), asyncio.Event()
+
+    async def linger(batch: Batch) -> None:
+        if batch.events[0].event.number == 2:
+            handing_over.set()
+            await go_on.wait()
+
+    desk.ledger.before = linger
+    desk.ledger.refused = {3}
+    (dead,) = await desk.dead()
+    redrive = asyncio.create_task(desk.redriver.redrive(dead.id, **WHO))
+    await handing_over.wait()
+    live = asyncio.create_task(desk.events(5))
+    await asyncio.wait({live}, timeout=0.2)
+    go_on.set()
+    await asyncio.gather(redrive, live)
+    assert await desk.ledger.effects() == [1, 2]
+    assert len(await desk.ledger.rows("parked_event")) == 2
+
+
+async def test_an_event_that_came_by_another_way_is_not_applied_by_its_redrive(
+    transactions: Transactions,
+    ledger: Any,
+    contract: Contract,
+    arrival: Arrival,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = Desk(transactions, ledger, contract(), arrival)
+    process = Processor(
+        ConsumerSpec("test.redrive", (desk.made,), ledger.handle), transactions, DeadLetterCap()
+    ).process
+    event, event_id = desk.made(name="a", number=1), new_id()
+    with monkeypatch.context() as older_release:
+        older_release.setattr(cloudevents, "contract_of", lambda _: None)
+        for number in (1, 2):
+            await process(
+                [arrival(desk.made(name="a", number=number), event_id=event_id if number == 1 else None)]
+            )
+    await process([arrival(event, event_id=event_id)])
+    results = [(await desk.redriver.redrive(dead.id, **WHO)).result for dead in await desk.dead()]
+    assert results == [Result.REDRIVEN] * 2
+    assert await ledger.effects() == [1, 2]
+
+
+async def test_what_does_not_exist_is_not_found(desk: Desk) -> None:
+    assert (await desk.redriver.redrive(new_id(), **WHO)).result is Result.NOT_FOUND
+    assert (await desk.redriver.discard(new_id(), **WHO)).result is Result.NOT_FOUND
+
+
+async def test_dead_letters_are_listed_and_counted_by_what_is_known_of_them(
+    desk: Desk, engine: AsyncEngine
+) -> None:
+    await desk.process([desk.arrival(desk.made(name="b", number=1), value=b"{")])
+    async with engine.connect() as connection:
+        everything = await dead_letters.listed(connection, dead_letters.Filter())
+        assert [row.key for row in everything] == ["a", "b"]
+        after = await dead_letters.listed(connection, dead_letters.Filter(), after=everything[0].seq)
+        assert [row.key for row in after] == ["b"]
+        for wanted, number in [
+            (dead_letters.Filter(key="a", status="open"), 1),
+            (dead_letters.Filter(reason="NO USE"), 1),
+            (dead_letters.Filter(reason="%"), 0),
+            (dead_letters.Filter(consumer="test.other"), 0),
+            (dead_letters.Filter(ids=[everything[1].id]), 1),
+            (dead_letters.Filter(failed_to=everything[0].failed_at), 0),
+        ]:
+            assert await dead_letters.count(connection, wanted) == number

@@ -1,0 +1,154 @@
+"""What the relay makes of the outbox: everything, in order per key, whatever dies in between."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from backoffice_events.messaging import Wakeup
+from backoffice_events.messaging import relay as relay_module
+from backoffice_events.messaging.relay import Relay
+
+pytestmark = pytest.mark.integration
+
+
+@contextlib.asynccontextmanager
+async def running(*relays: Relay) -> AsyncIterator[list[asyncio.Task[None]]]:
+    tasks = [asyncio.create_task(relay.run()) for relay in relays]
+    try:
+        yield tasks
+    finally:
+        for relay in relays:
+            relay.stop()
+        await asyncio.gather(*tasks)
+
+
+async def test_events_of_one_key_leave_in_the_order_of_commits_with_many_writers(stage: Any) -> None:
+    made = await stage.contract(partitions=3)
+    async with stage.engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE aggregate (name text, version int)"))
+        await connection.execute(text("INSERT INTO aggregate SELECT generate_series(0, 4), 0"))
+    step = text("UPDATE aggregate SET version = version + 1 WHERE name = :name RETURNING version")
+
+    async def writer() -> None:
+        for turn in range(40):
+            async with stage.transactions.begin() as unit:
+                name = str(turn % 5)
+                version = (await unit.connection.execute(step, {"name": name})).scalar_one()
+                unit.publish(made(name=name, number=version))
+
+    async with running(stage.relay()):
+        await asyncio.gather(*[writer() for _ in range(4)])
+        await stage.drained()
+    events = await stage.events(made)
+    for name in "01234":
+        assert [event.number for event in events if event.name == name] == list(range(1, 33))
+
+
+async def test_a_relay_that_dies_between_publishing_and_deleting_repeats_but_loses_nothing(
+    stage: Any,
+) -> None:
+    made = await stage.contract(partitions=1)
+
+    class DiesOnce(Relay):
+        died = False
+
+        async def _delete(self, connection: Any, stored: Sequence[int]) -> None:
+            if not self.died:
+                self.died = True
+                raise ConnectionResetError("the process died here")
+            await super()._delete(connection, stored)
+
+    await stage.publish(*[made(name="a", number=number) for number in (1, 2, 3)])
+    async with running(DiesOnce(stage.engine, stage.kafka, stage.transactions.wakeup)):
+        await stage.drained()
+    assert [event.number for event in await stage.events(made)] == [1, 2, 3, 1, 2, 3]
+
+
+async def test_what_the_broker_did_not_store_stays_in_the_outbox(stage: Any) -> None:
+    await stage.publish((await stage.contract())(name="a", number=1))
+    attempts = 0
+
+    class Counting(Relay):
+        async def _round(self, connection: Any) -> int:
+            nonlocal attempts
+            attempts += 1
+            return await super()._round(connection)
+
+    async def tried_again() -> bool:
+        return attempts > 1
+
+    async with running(Counting(stage.engine, "127.0.0.1:9", stage.transactions.wakeup)):
+        await stage.until(tried_again)
+    assert await stage.outbox_rows() == 1
+
+
+async def test_another_relay_takes_over_when_the_leaders_session_ends(stage: Any) -> None:
+    made = await stage.contract(partitions=1)
+    first, second = Relay(stage.engine, stage.kafka, Wakeup()), Relay(stage.engine, stage.kafka, Wakeup())
+
+    async def leads() -> bool:
+        return second.leading
+
+    async with running(first):
+        await stage.publish(made(name="a", number=1))
+        await stage.drained()
+        async with running(second):
+            assert first.leading
+            assert not second.leading
+            first.stop()
+            await stage.until(leads)
+            await stage.publish(made(name="a", number=2))
+            await stage.drained()
+    assert [event.number for event in await stage.events(made)] == [1, 2]
+
+
+async def test_a_leader_whose_session_was_killed_stands_for_leadership_again(stage: Any) -> None:
+    made = await stage.contract(partitions=1)
+    kill = text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+    async with running(stage.relay()):
+        await stage.publish(made(name="a", number=1))
+        await stage.drained()
+        async with stage.engine.begin() as connection:
+            assert len((await connection.execute(kill)).all()) == 1
+        await stage.publish(made(name="a", number=2))
+        await stage.drained()
+    assert [event.number for event in await stage.events(made)] == [1, 2]
+
+
+async def test_a_topic_that_does_not_exist_keeps_no_other_from_being_sent(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backoffice_events.kafka.METADATA_SECONDS", 0.5)
+    missing, there = stage.declare(), await stage.contract()
+
+    async def one_left() -> bool:
+        return await stage.outbox_rows() == 1
+
+    async with running(stage.relay()):
+        await stage.publish(missing(name="a", number=1), there(name="a", number=2))
+        await stage.until(one_left)
+        assert [event.number for event in await stage.events(there)] == [2]
+        await stage.create_topic(missing)
+        await stage.drained()
+    assert [event.number for event in await stage.events(missing)] == [1]
+
+
+async def test_a_commit_in_another_process_wakes_the_relay(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "POLL_SECONDS", 3600)
+    made = await stage.contract()
+    relay = Relay(stage.engine, stage.kafka, Wakeup())  # its wake-up is not the one of these transactions
+
+    async def leads() -> bool:
+        return bool(relay.leading)
+
+    async with running(relay):
+        await stage.until(leads)
+        for number in (1, 2, 3):
+            await stage.publish(made(name="a", number=number))
+            await stage.drained()
