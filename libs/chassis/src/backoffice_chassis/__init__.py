@@ -1,0 +1,50 @@
+"""What every service of the back office stands on."""
+
+from backoffice_chassis.clock import Clock, SystemClock
+from backoffice_chassis.http.paging import Page, PageRequest, Paging, fetch_page
+from backoffice_chassis.http.problems import (
+    FieldError,
+    Problem,
+    conflict,
+    forbidden,
+    invalid,
+    not_found,
+    precondition_failed,
+)
+from backoffice_chassis.http.routing import Router, Unit, unit_of_work
+from backoffice_chassis.http.versions import IfMatch, RequiredIfMatch, check_version, etag
+from backoffice_chassis.process import run
+from backoffice_chassis.security.access import requires
+from backoffice_chassis.security.principal import Principal, Role
+from backoffice_chassis.service import PeriodicJob, Service
+from backoffice_chassis.settings import ServiceSettings
+
+__all__ = [
+    "Clock",
+    "FieldError",
+    "IfMatch",
+    "Page",
+    "PageRequest",
+    "Paging",
+    "PeriodicJob",
+    "Principal",
+    "Problem",
+    "RequiredIfMatch",
+    "Role",
+    "Router",
+    "Service",
+    "ServiceSettings",
+    "SystemClock",
+    "Unit",
+    "check_version",
+    "conflict",
+    "etag",
+    "fetch_page",
+    "forbidden",
+    "invalid",
+    "not_found",
+    "precondition_failed",
+    "requires",
+    "run",
+    "unit_of_work",
+]

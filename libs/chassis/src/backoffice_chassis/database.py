@@ -1,0 +1,31 @@
+"""The service's database engine."""
+
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from backoffice_chassis.settings import ServiceSettings
+
+
+def create_engine(settings: ServiceSettings, *, application_name: str) -> AsyncEngine:
+    """Return the engine of one process. Nothing connects until it is used.
+
+    A statement that outlives a request is cancelled by the server; a transaction left idle is ended by it.
+    """
+    timeout = settings.request_timeout_seconds
+    return create_async_engine(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        max_overflow=0,
+        hide_parameters=True,
+        pool_timeout=min(timeout, 10),
+        pool_recycle=1800,
+        pool_use_lifo=True,
+        connect_args={
+            "timeout": 5,
+            "server_settings": {
+                "application_name": application_name,
+                "statement_timeout": str(timeout * 1000),
+                "idle_in_transaction_session_timeout": str(timeout * 2000),
+                "timezone": "UTC",
+            },
+        },
+    )

@@ -1,0 +1,1 @@
+"""The HTTP edge: transaction per request, problem documents, paging, ETags, idempotency keys."""

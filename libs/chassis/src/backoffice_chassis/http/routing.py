@@ -1,0 +1,140 @@
+"""The route class behind every endpoint: token, body, one transaction, commit before the answer leaves."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Depends, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from backoffice_chassis.http import idempotency
+from backoffice_chassis.http.body import JsonRequest, is_json, limited
+from backoffice_chassis.http.database_errors import database_problem
+from backoffice_chassis.http.openapi import PROBLEM_RESPONSES, document_idempotency
+from backoffice_chassis.http.problems import Problem, unavailable
+from backoffice_chassis.http.transaction import RequestTransaction
+from backoffice_chassis.resources import resources_of
+from backoffice_chassis.security.access import Access, access_rules
+from backoffice_events.messaging import UnitOfWork
+
+log = structlog.get_logger(__name__)
+
+Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class TransactionalRoute(APIRoute):
+    """Wraps each request in one UnitOfWork: committed when the answer is below 400, rolled back otherwise."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if "POST" in (options.get("methods") or ()):
+            options["openapi_extra"] = document_idempotency(options.get("openapi_extra"))
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Endpoint:
+        """Return the handler that FastAPI calls for this route."""
+        endpoint = super().get_route_handler()
+        rules = tuple(access_rules(self.dependant))
+        if not rules:
+            raise TypeError(f"{self.path} says not who may call it: add `requires(Role.…)` to the endpoint")
+        wants_json = self.body_field is not None
+
+        async def handle(request: Request) -> Response:
+            settings = resources_of(request).settings
+            seconds = settings.request_timeout_seconds
+            try:
+                await _admit(request, rules)
+                request = JsonRequest(request.scope, limited(request, settings.max_body_bytes))
+                async with asyncio.timeout(seconds):
+                    await _take_body(request, wants_json=wants_json)
+                return await _answer_in_transaction(request, endpoint, seconds)
+            except TimeoutError:
+                raise unavailable(
+                    f"The request took longer than {seconds} s and was rolled back: ask for less at a time.",
+                    slug="request-timeout",
+                ) from None
+
+        return handle
+
+
+class Router(APIRouter):
+    """An APIRouter whose endpoints run in one transaction each and name who may call them."""
+
+    def __init__(self, **options: Any) -> None:
+        responses = {**PROBLEM_RESPONSES, **options.pop("responses", {})}
+        super().__init__(route_class=TransactionalRoute, responses=responses, **options)
+
+
+async def unit_of_work(request: Request) -> UnitOfWork:
+    """Return the request's unit of work, opening its transaction at the first call."""
+    transaction: RequestTransaction = request.state.transaction
+    return await transaction.open()
+
+
+Unit = Annotated[UnitOfWork, Depends(unit_of_work)]
+
+
+async def _admit(request: Request, rules: tuple[Access, ...]) -> None:
+    """Prove the token and the roles before a byte of the body is read."""
+    request.state.principal = await resources_of(request).verifier.principal(
+        request.headers.get("Authorization")
+    )
+    for rule in rules:
+        rule.check(request.state.principal)
+
+
+async def _take_body(request: Request, *, wants_json: bool) -> None:
+    body = await request.body()
+    content_type = request.headers.get("content-type", "")
+    if wants_json and body and not is_json(content_type):
+        raise Problem(
+            415,
+            "unsupported-media-type",
+            "The body's media type is not taken",
+            f"Send `Content-Type: application/json`, not {content_type[:80]!r}.",
+        )
+
+
+async def _answer_in_transaction(request: Request, endpoint: Endpoint, seconds: int) -> Response:
+    transaction = request.state.transaction = RequestTransaction(resources_of(request).transactions)
+    try:
+        async with asyncio.timeout(seconds):
+            response = await _answer_once(request, endpoint, transaction)
+        if response.status_code < 400:
+            await transaction.commit()
+    except HTTPException as error:
+        if isinstance(error.__cause__, Problem):  # FastAPI covers up what the body's parser raised
+            raise error.__cause__ from None
+        raise
+    except (Problem, RequestValidationError, TimeoutError):
+        raise
+    except Exception as error:
+        problem = database_problem(error)
+        if problem is None:
+            raise
+        log.warning(
+            "database refused", path=request.url.path, problem=problem.type, error=type(error).__name__
+        )
+        raise problem from error
+    else:
+        return response
+    finally:
+        await transaction.close()
+
+
+async def _answer_once(request: Request, endpoint: Endpoint, transaction: RequestTransaction) -> Response:
+    """Answer from the store when the request carries a key that was answered before."""
+    keyed = await idempotency.IdempotentRequest.of(request)
+    if keyed is None:
+        return await endpoint(request)
+    unit = await transaction.open()
+    stored = await keyed.stored_answer(unit.connection)
+    if stored is not None:
+        return stored
+    response = await endpoint(request)
+    if response.status_code < 400:
+        await keyed.keep(unit.connection, response, unit.now)
+    return response

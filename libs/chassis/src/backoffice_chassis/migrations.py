@@ -1,0 +1,90 @@
+"""Schema migrations: Alembic over asyncpg, one revision folder for each service."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command, context
+from alembic.config import Config
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from backoffice_chassis.settings import for_asyncpg
+
+_ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('backoffice migrations', 0))")
+
+
+def upgrade(migrations: Path, database_url: str) -> None:
+    """Bring a database to the newest revision. Call it outside an event loop, or in a thread of its own.
+
+    database_url: as the role that owns the tables, `postgresql+asyncpg://…`.
+    """
+    command.upgrade(_config(migrations, database_url), "head")
+
+
+def run_env(metadata: MetaData) -> None:
+    """Run the migrations that alembic asked for: all that a service's `env.py` does.
+
+    The whole upgrade is one transaction, so a failed one leaves nothing behind, and two at once wait for each other.
+    """
+    url = context.config.attributes.get("database_url") or os.environ.get("BACKOFFICE_MIGRATION_DATABASE_URL")
+    if not url:
+        raise SystemExit("Set BACKOFFICE_MIGRATION_DATABASE_URL to the database that is to be migrated.")
+    asyncio.run(_run(for_asyncpg(str(url)), metadata))
+
+
+async def _run(url: str, metadata: MetaData) -> None:
+    engine = create_async_engine(url, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_run_in_transaction, metadata)
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+def _run_in_transaction(connection: Connection, metadata: MetaData) -> None:
+    connection.execute(_ONE_AT_A_TIME)
+    context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=False)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def is_current(connection: AsyncConnection, migrations: Path) -> bool:
+    """Return whether the schema is one that this release runs on: at its head, or moved on by a newer release."""
+    scripts = ScriptDirectory.from_config(_config(migrations, ""))
+    try:
+        found = set((await connection.execute(sa.text("SELECT version_num FROM alembic_version"))).scalars())
+    except sa.exc.ProgrammingError:
+        return False
+    known = {script.revision for script in scripts.walk_revisions()}
+    return found == set(scripts.get_heads()) or (bool(found) and not found & known)
+
+
+def _config(migrations: Path, database_url: str) -> Config:
+    config = Config(attributes={"database_url": database_url})
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def upgrade_0001(op: Operations | Any) -> None:
+    """Create the tables of the chassis: every service's first revision calls it."""
+    op.create_table(
+        "idempotency_key",
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("route", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("request_hash", sa.LargeBinary, nullable=False),
+        sa.Column("status", sa.SmallInteger, nullable=False),
+        sa.Column("headers", sa.Text, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("subject", "route", "key", name="idempotency_key_pkey"),
+    )
+    op.create_index("idempotency_key_created_at", "idempotency_key", ["created_at"])

@@ -1,0 +1,65 @@
+"""What a running service holds: settings, database, token verifier."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import httpx
+from fastapi import Request
+
+from backoffice_chassis.database import create_engine
+from backoffice_chassis.security.keys import IssuerKeys
+from backoffice_chassis.security.tokens import TokenVerifier
+from backoffice_chassis.service import Service
+from backoffice_chassis.settings import ServiceSettings
+from backoffice_events.messaging import Transactions
+from backoffice_events.messaging.consumer import ConsumerOptions
+from backoffice_events.messaging.runtime import Messaging
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Made once for a process and handed to everything that needs it."""
+
+    settings: ServiceSettings
+    messaging: Messaging
+    verifier: TokenVerifier
+
+    @property
+    def transactions(self) -> Transactions:
+        """The only way to the database."""
+        return self.messaging.transactions
+
+
+@asynccontextmanager
+async def open_resources(service: Service) -> AsyncIterator[Resources]:
+    """Open a service's resources and close them on leaving. Neither database nor issuer need be up yet."""
+    settings = service.settings
+    engine = create_engine(settings, application_name=f"backoffice-{service.name}")
+    async with httpx.AsyncClient(timeout=5) as http:
+        verifier = TokenVerifier(
+            IssuerKeys(settings.issuer_url, http, service.clock),
+            issuer_url=settings.issuer_url,
+            audience=settings.audience,
+            leeway=timedelta(seconds=settings.clock_skew_seconds),
+            clock=service.clock,
+        )
+        messaging = Messaging(
+            engine,
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            source=service.source,
+            clock=service.clock.now,
+            consumers=service.consumers,
+            options=ConsumerOptions(stall=settings.stuck_after_seconds),
+        )
+        try:
+            yield Resources(settings, messaging, verifier)
+        finally:
+            await engine.dispose()
+
+
+def resources_of(request: Request) -> Resources:
+    """Return the resources of the application that serves this request."""
+    resources: Resources = request.app.state.resources
+    return resources

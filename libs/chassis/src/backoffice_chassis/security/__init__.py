@@ -1,0 +1,1 @@
+"""Who is calling, and may they: OIDC bearer tokens and roles named after jobs."""

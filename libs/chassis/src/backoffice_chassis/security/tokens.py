@@ -1,0 +1,102 @@
+"""Bearer tokens: JWTs as OpenID Connect shapes them (RFC 7519), judged by signature, issuer, audience, time."""
+
+from datetime import timedelta
+from typing import Any
+
+import jwt
+
+from backoffice_chassis.clock import Clock
+from backoffice_chassis.http.problems import MISSING_TOKEN, unauthenticated
+from backoffice_chassis.security.keys import ALGORITHMS, IssuerKeys
+from backoffice_chassis.security.principal import Principal, Role
+
+_LONGEST_TOKEN = 8192
+_ROLES = {role.value: role for role in Role}
+
+
+class TokenVerifier:
+    """Turns an Authorization header into the principal that it proves, or a 401 problem that says what is wrong."""
+
+    def __init__(
+        self, keys: IssuerKeys, *, issuer_url: str, audience: str, leeway: timedelta, clock: Clock
+    ) -> None:
+        self._keys = keys
+        self._issuer_url = issuer_url
+        self._audience = audience
+        self._leeway = leeway.total_seconds()
+        self._clock = clock
+
+    async def principal(self, authorization: str | None) -> Principal:
+        """Return who the header's token speaks for. Raises 401 unless every check holds."""
+        scheme, _, token = (authorization or "").strip().partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise unauthenticated(MISSING_TOKEN)
+        if len(token) > _LONGEST_TOKEN:
+            raise unauthenticated(f"The token is longer than {_LONGEST_TOKEN} characters.")
+        claims = await self._claims(token.strip())
+        self._check_times(claims)
+        return _principal_of(claims)
+
+    async def _claims(self, token: str) -> dict[str, Any]:
+        try:
+            header = jwt.get_unverified_header(token)
+            key = await self._key(header)
+            return jwt.decode(
+                token,
+                key,
+                algorithms=ALGORITHMS,
+                audience=self._audience,
+                issuer=self._issuer_url,
+                options={
+                    "require": ["exp", "iss", "aud", "sub"],
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                },
+            )
+        except jwt.PyJWTError as error:
+            raise unauthenticated(_reason(error, self._audience, self._issuer_url)) from error
+
+    async def _key(self, header: dict[str, Any]) -> jwt.PyJWK:
+        if header.get("alg") not in ALGORITHMS:
+            raise unauthenticated(f"The token must be signed with one of {', '.join(ALGORITHMS)}.")
+        key = await self._keys.find(str(header.get("kid", "")))
+        if key is None or key.algorithm_name != header["alg"]:
+            raise unauthenticated("The token is signed with a key that its issuer doesn't publish.")
+        return key
+
+    def _check_times(self, claims: dict[str, Any]) -> None:
+        now = self._clock.now().timestamp()
+        expires, starts = claims["exp"], claims.get("nbf", claims.get("iat", 0))
+        if not _is_time(expires) or not _is_time(starts):
+            raise unauthenticated("The token's times are not numbers.")
+        if expires <= now - self._leeway:
+            raise unauthenticated("The token has expired: fetch a new one.")
+        if starts > now + self._leeway:
+            raise unauthenticated("The token is not valid yet: check the clocks.")
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _principal_of(claims: dict[str, Any]) -> Principal:
+    subject, roles = claims["sub"], claims.get("roles", [])
+    if not isinstance(subject, str) or not 0 < len(subject) <= 140 or not subject.isprintable():
+        raise unauthenticated("The token's `sub` must name a person in 1 to 140 printable characters.")
+    known = (_ROLES.get(role) for role in roles if isinstance(role, str)) if isinstance(roles, list) else ()
+    return Principal(subject, frozenset(role for role in known if role))
+
+
+def _reason(error: jwt.PyJWTError, audience: str, issuer_url: str) -> str:
+    match error:
+        case jwt.InvalidAudienceError():
+            return f"The token is meant for somebody else: its `aud` must contain {audience!r}."
+        case jwt.InvalidIssuerError():
+            return f"The token comes from another issuer: its `iss` must be {issuer_url!r}."
+        case jwt.MissingRequiredClaimError():
+            return f"The token lacks the claim {error.claim!r}."
+        case jwt.InvalidSignatureError():
+            return "The token's signature doesn't hold."
+        case _:
+            return "The token can't be read as a signed JWT."

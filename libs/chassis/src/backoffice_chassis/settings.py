@@ -1,0 +1,109 @@
+"""What a service is told by its environment: one variable for each setting, prefix `BACKOFFICE_`.
+
+What is secret may come from a file instead: `BACKOFFICE_SECRETS_DIR` names a folder in which the file
+`backoffice_database_url` holds what the variable `BACKOFFICE_DATABASE_URL` would. A variable wins over a file.
+"""
+
+import os
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
+
+
+def for_asyncpg(url: str) -> str:
+    """Return a PostgreSQL URL in the form that SQLAlchemy needs for asyncpg. Raises ValueError for another URL."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
+        raise ValueError("must look like postgresql://user:password@host:port/database")
+    return f"postgresql+asyncpg://{rest}"
+
+
+DatabaseUrl = Annotated[str, AfterValidator(for_asyncpg)]
+
+
+class ServiceSettings(BaseSettings):
+    """Settings that every service has. A service adds its own by subclassing."""
+
+    model_config = SettingsConfigDict(env_prefix="BACKOFFICE_", extra="ignore", frozen=True)
+
+    database_url: DatabaseUrl = Field(
+        description="The service's own PostgreSQL database, as the role that may read and write but not define."
+    )
+    migration_database_url: DatabaseUrl | None = Field(
+        default=None,
+        description="The same database as the role that owns the tables; only `migrate` uses it. "
+        "Without it `migrate` uses database_url.",
+    )
+    database_pool_size: int = Field(
+        default=10, ge=2, le=100, description="Connections that one process may hold to its database."
+    )
+    kafka_bootstrap_servers: str = Field(
+        default="127.0.0.1:9092",
+        min_length=1,
+        description="Kafka brokers to start from, host:port by commas.",
+    )
+    issuer_url: str = Field(
+        description="OpenID Connect issuer: tokens must name it as `iss`, and its discovery document is read from it.",
+        pattern=r"^https?://\S+$",
+    )
+    audience: str = Field(default="backoffice", description="What a token's `aud` must contain.")
+    clock_skew_seconds: int = Field(
+        default=30,
+        ge=0,
+        le=300,
+        description="How far the issuer's clock and ours may differ when a token is judged.",
+    )
+    http_host: str = Field(default="127.0.0.1", description="Address on which the service listens.")
+    http_port: int = Field(default=8000, ge=0, le=65535, description="Port on which the service listens.")
+    max_body_bytes: int = Field(
+        default=16 * 1024 * 1024,
+        ge=1024,
+        description="Largest request body taken; a larger one is answered 413.",
+    )
+    request_timeout_seconds: int = Field(
+        default=30, ge=1, le=600, description="A request that takes longer is rolled back and answered 503."
+    )
+    shutdown_timeout_seconds: int = Field(
+        default=10, ge=1, le=300, description="How long work in hand may take to finish after SIGTERM."
+    )
+    stuck_after_seconds: int = Field(
+        default=300, ge=5, description="A consumer that made no progress for this long makes /livez fail."
+    )
+    idempotency_retention_hours: int = Field(
+        default=72, ge=1, description="How long the answer to an Idempotency-Key is kept for a repeat."
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="json for machines, console for people."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log line that is written."
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://\S+$",
+        description="OpenTelemetry collector (OTLP over HTTP, e.g. http://collector:4318). Without it no span is sent.",
+    )
+    trace_sample_ratio: Decimal = Field(
+        default=Decimal("0.01"), ge=0, le=1, description="Share of the traces begun here that are recorded."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic passes it by name; no service reads one
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  it knows no folder
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then the files of BACKOFFICE_SECRETS_DIR, if that is set."""
+        folder = os.environ.get("BACKOFFICE_SECRETS_DIR")
+        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
+        return (init_settings, env_settings, *files)

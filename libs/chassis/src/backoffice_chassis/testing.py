@@ -1,0 +1,91 @@
+"""For tests of a service: its application on a test database, called as anybody; a proof that each route is guarded."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import structlog
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from backoffice_chassis.app import create_app
+from backoffice_chassis.http.problems import MISSING_TOKEN, unauthenticated
+from backoffice_chassis.resources import open_resources
+from backoffice_chassis.security.principal import Principal, Role
+from backoffice_chassis.security.tokens import TokenVerifier
+from backoffice_chassis.service import Service
+
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
+
+
+class FixedClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, now: datetime = datetime(2024, 6, 3, 9, 30, tzinfo=UTC)) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        """Return the time it stands at."""
+        return self._now
+
+    def advance(self, by: timedelta) -> None:
+        """Move it forward."""
+        self._now += by
+
+
+class TrustingVerifier(TokenVerifier):
+    """Takes `Bearer <subject>;<role>,<role>` at its word."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def principal(self, authorization: str | None) -> Principal:
+        """Return the principal that the header spells out."""
+        scheme, _, claims = (authorization or "").partition(" ")
+        subject, separator, roles = claims.partition(";")
+        if scheme != "Bearer" or not separator:
+            raise unauthenticated(MISSING_TOKEN)
+        return Principal(subject, frozenset(Role(role) for role in roles.split(",") if role))
+
+
+def as_caller(subject: str, *roles: Role) -> dict[str, str]:
+    """Return the header with which a test calls as somebody."""
+    return {"Authorization": f"Bearer {subject};{','.join(roles)}"}
+
+
+@asynccontextmanager
+async def app_for(service: Service) -> AsyncIterator[FastAPI]:
+    """Return the service's application on the database of its settings; tokens are those of `as_caller`."""
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure([structlog.stdlib.add_log_level, plain])
+    async with open_resources(service) as real:
+        yield create_app(service, replace(real, verifier=TrustingVerifier()))
+
+
+@asynccontextmanager
+async def client_for(app: FastAPI, subject: str = "tester", *roles: Role) -> AsyncIterator[httpx.AsyncClient]:
+    """Return a client that calls the application as `subject` with `roles` (every role when none is named)."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    headers = as_caller(subject, *(roles or tuple(Role)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers) as client:
+        yield client
+
+
+async def unguarded_routes(app: FastAPI) -> list[str]:
+    """Call every route without a token; return those that answer anything but 401 and are not meant to be open."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        answers = [(f"{m} {p}", await client.request(m, p)) for m, p in _routes(app) if p not in OPEN_PATHS]
+    return [name for name, answer in answers if answer.status_code != 401]
+
+
+def _routes(app: FastAPI) -> Iterator[tuple[str, str]]:
+    for context in iter_route_contexts(app.routes):
+        path = context.path or ""
+        if isinstance(context.original_route, APIRoute):
+            for method in sorted(context.methods or ()):
+                yield method, path
+        else:
+            yield "GET", path

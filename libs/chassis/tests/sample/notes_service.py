@@ -1,0 +1,164 @@
+"""A service as small as they come: notes with an amount. It shows, and lets tests prove, what the chassis does."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Response
+from pydantic import BaseModel
+from sqlalchemy import Column, Integer, MetaData, Numeric, Table, Text, Uuid, insert, select, update
+
+from backoffice_chassis import (
+    Clock,
+    Page,
+    Paging,
+    PeriodicJob,
+    Principal,
+    RequiredIfMatch,
+    Role,
+    Router,
+    Service,
+    ServiceSettings,
+    SystemClock,
+    Unit,
+    check_version,
+    etag,
+    fetch_page,
+    not_found,
+    requires,
+    run,
+)
+from backoffice_chassis.http.vocabulary import Quantity, ShortText
+from backoffice_events.contracts.reference import BusinessDayOpened, BusinessDayStatus
+from backoffice_events.ids import new_id
+from backoffice_events.messaging import Batch, ConsumerSpec, UnitOfWork
+
+metadata = MetaData()
+notes = Table(
+    "note",
+    metadata,
+    Column("id", Uuid(as_uuid=False), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("amount", Numeric(28, 10), nullable=False),
+    Column("author", Text, nullable=False),
+)
+
+Writer = Annotated[Principal, requires(Role.OPERATIONS, Role.FINANCE)]
+Reader = Annotated[Principal, requires(Role.OPERATIONS, Role.AUDITOR)]
+
+
+class NewNote(BaseModel):
+    title: ShortText
+    amount: Quantity
+
+
+class Note(NewNote):
+    id: str
+    version: int
+    author: str
+
+
+router = Router(prefix="/notes", tags=["notes"])
+
+
+@router.post("", status_code=201)
+async def write_note(new: NewNote, unit: Unit, principal: Writer, response: Response) -> Note:
+    note = Note(id=new_id(), version=1, author=principal.subject, title=new.title, amount=new.amount)
+    await unit.connection.execute(insert(notes).values(note.model_dump()))
+    response.headers["Location"] = f"/notes/{note.id}"
+    return note
+
+
+@router.post("/bulk", status_code=204)
+async def write_notes(new: list[NewNote], unit: Unit, principal: Writer) -> None:
+    rows = [{"id": new_id(), "version": 1, "author": principal.subject, **each.model_dump()} for each in new]
+    await unit.connection.execute(insert(notes), rows)
+
+
+@router.post("/half-done")
+async def fail_half_way(new: NewNote, unit: Unit, principal: Writer) -> None:
+    await write_note(new, unit, principal, Response())
+    raise RuntimeError("secret detail of a defect")
+
+
+@router.post("/refused", status_code=200)
+async def write_and_refuse(new: NewNote, unit: Unit, principal: Writer, response: Response) -> None:
+    await write_note(new, unit, principal, Response())
+    response.status_code = 409
+
+
+@router.post("/announced", status_code=204)
+async def announce(unit: Unit, principal: Writer) -> None:
+    today = datetime(2024, 6, 3, tzinfo=UTC).date()
+    opened = BusinessDayOpened(calendar="US", business_date=today, version=1, status=BusinessDayStatus.OPEN)
+    unit.publish(opened)
+
+
+@router.get("")
+async def list_notes(unit: Unit, paging: Paging, _: Reader) -> Page[Note]:
+    rows, cursor = await fetch_page(unit.connection, select(notes), (notes.c.title, notes.c.id), paging)
+    return Page(items=[Note(**row._mapping) for row in rows], next_cursor=cursor)
+
+
+@router.get("/{note_id}")
+async def get_note(note_id: str, unit: Unit, _: Reader, response: Response) -> Note:
+    row = (await unit.connection.execute(select(notes).where(notes.c.id == note_id))).one_or_none()
+    if row is None:
+        raise not_found("note", note_id)
+    response.headers["ETag"] = etag(row.version)
+    return Note(**row._mapping)
+
+
+@router.put("/{note_id}")
+async def change_note(note_id: str, new: NewNote, unit: Unit, _: Writer, expected: RequiredIfMatch) -> Note:
+    query = select(notes).where(notes.c.id == note_id).with_for_update()
+    row = (await unit.connection.execute(query)).one_or_none()
+    if row is None:
+        raise not_found("note", note_id)
+    check_version(expected, row.version)
+    change = update(notes).where(notes.c.id == note_id).values(version=row.version + 1, **new.model_dump())
+    return Note(**(await unit.connection.execute(change.returning(notes))).one()._mapping)
+
+
+async def note_business_days(batch: Batch) -> None:
+    """Write a note of each business day; a Sunday is refused, and 1999 is a defect."""
+    for received in batch.events:
+        opened = received.event
+        if opened.business_date.weekday() == 6:
+            batch.refuse(received, "nobody works on a Sunday")
+            continue
+        if opened.business_date.year == 1999:
+            raise RuntimeError("the last century")
+        note = {
+            "id": new_id(),
+            "version": 1,
+            "title": f"{received.event_id}",
+            "amount": 1,
+            "author": "events",
+        }
+        await batch.connection.execute(insert(notes).values(note))
+
+
+async def count_runs(unit: UnitOfWork) -> None:
+    """Write a note each time the job runs."""
+    note = {"id": new_id(), "version": 1, "title": f"job {new_id()}", "amount": 1, "author": "job"}
+    await unit.connection.execute(insert(notes).values(note))
+
+
+def build(settings: ServiceSettings, clock: Clock) -> Service:
+    return Service(
+        name="notes",
+        title="Notes",
+        description="Notes with an amount.",
+        settings=settings,
+        routers=[router],
+        migrations=Path(__file__).parent / "migrations",
+        consumers=[ConsumerSpec("notes.business-days", (BusinessDayOpened,), note_business_days)],
+        jobs=[PeriodicJob("count runs", timedelta(hours=1), count_runs)],
+        clock=clock,
+    )
+
+
+if __name__ == "__main__":
+    run(lambda: build(ServiceSettings(), SystemClock()))
