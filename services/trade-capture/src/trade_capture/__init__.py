@@ -1,0 +1,1 @@
+"""Captures, validates and confirms trades; owns the reference data."""

@@ -1,0 +1,1 @@
+"""Confirmation: what counterparties state, matched field by field with what was captured."""

@@ -1,0 +1,74 @@
+"""Confirmations over HTTP: list, accept a difference, keep the tolerances."""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from sqlalchemy import select
+
+from backoffice_chassis import Page, Paging, Principal, Role, Router, Unit, fetch_page, requires
+from backoffice_chassis.http.vocabulary import Id
+from backoffice_events.ids import new_id
+from trade_capture.confirmation import repository
+from trade_capture.confirmation.acceptance import accept
+from trade_capture.confirmation.queries import filtered
+from trade_capture.confirmation.schemas import (
+    AcceptedOut,
+    AcceptIn,
+    ConfirmationFilters,
+    ConfirmationOut,
+    ToleranceIn,
+    ToleranceOut,
+)
+from trade_capture.confirmation.tables import confirmation, tolerance
+
+router = Router(tags=["Confirmation"])
+
+Reader = Annotated[Principal, requires(*Role)]
+Accepter = Annotated[Principal, requires(Role.OPERATIONS)]
+ConfirmationId = Annotated[Id, Path()]
+
+
+@router.get("/confirmations", response_model=Page[ConfirmationOut])
+async def list_confirmations(
+    unit: Unit, paging: Paging, _: Reader, filters: Annotated[ConfirmationFilters, Query()]
+) -> Any:
+    """List what counterparties sent, the earliest first, with what each came to."""
+    found, cursor = await fetch_page(
+        unit.connection, filtered(filters), [confirmation.c.confirmation_id], paging
+    )
+    return {"items": found, "next_cursor": cursor}
+
+
+@router.post("/confirmations/{confirmation_id}/accept", response_model=AcceptedOut)
+async def accept_confirmation(
+    confirmation_id: ConfirmationId, word: AcceptIn, unit: Unit, principal: Accepter
+) -> Any:
+    """Accept a confirmation that differs, for one version of the trade. It ends when another confirmation comes."""
+    trade = await accept(
+        unit,
+        confirmation_id,
+        trade_version=word.trade_version,
+        reason=word.reason,
+        accepted_by=principal.subject,
+    )
+    return {**trade._mapping, "trade_version": trade.version}
+
+
+@router.get("/tolerances", response_model=Page[ToleranceOut])
+async def list_tolerances(unit: Unit, paging: Paging, _: Reader) -> Any:
+    """List every tolerance ever recorded; of two for one date the later holds."""
+    found, cursor = await fetch_page(unit.connection, select(tolerance), [tolerance.c.tolerance_id], paging)
+    return {"items": found, "next_cursor": cursor}
+
+
+@router.post("/tolerances", response_model=ToleranceOut, status_code=201)
+async def record_tolerance(stated: ToleranceIn, unit: Unit, principal: Accepter) -> Any:
+    """Record a tolerance. It holds for matching from now on; what was matched before is left as it is."""
+    row = {
+        **stated.model_dump(),
+        "tolerance_id": new_id(),
+        "recorded_by": principal.subject,
+        "recorded_at": unit.now,
+    }
+    await repository.insert_tolerances(unit.connection, [row])
+    return row

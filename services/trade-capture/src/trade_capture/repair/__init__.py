@@ -1,0 +1,1 @@
+"""Repair: what could not be taken in, why, and what people did about it."""

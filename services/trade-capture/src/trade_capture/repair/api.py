@@ -1,0 +1,166 @@
+"""The repair queue over HTTP: list, show, fix and resubmit, reject."""
+
+import base64
+from collections import Counter
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Response
+from sqlalchemy import Row, func, select
+
+from backoffice_chassis import (
+    IfMatch,
+    Page,
+    Paging,
+    Principal,
+    RequiredIfMatch,
+    Role,
+    Router,
+    Unit,
+    etag,
+    fetch_page,
+    forbidden,
+    not_found,
+    requires,
+)
+from backoffice_chassis.http.problems import precondition_required
+from backoffice_chassis.http.vocabulary import Id
+from backoffice_events.messaging import UnitOfWork
+from trade_capture.repair import queue, repository
+from trade_capture.repair.domain import as_json
+from trade_capture.repair.filters import RepairFilters, filtered
+from trade_capture.repair.schemas import (
+    BulkResubmitIn,
+    BulkResubmittedOut,
+    ReasonOut,
+    RejectIn,
+    RepairDetailOut,
+    RepairOut,
+    ResubmitIn,
+    ResubmittedOut,
+    StepOut,
+)
+from trade_capture.repair.tables import repair_entry
+from trade_capture.trades.capture import Capture
+from trade_capture.trades.submission import Outcome
+
+Reader = Annotated[Principal, requires(Role.OPERATIONS, Role.AUDITOR, Role.SRE, Role.FRONT_OFFICE)]
+Worker = Annotated[Principal, requires(Role.OPERATIONS)]
+RepairId = Annotated[Id, Path()]
+
+
+def router(capture: Capture) -> Router:
+    """Return the routes."""
+    routes = Router(prefix="/repairs", tags=["Repair queue"])
+
+    @routes.get("", response_model=Page[RepairOut])
+    async def list_repairs(
+        unit: Unit, paging: Paging, principal: Reader, filters: Annotated[RepairFilters, Query()]
+    ) -> Any:
+        """List entries, the oldest first. A front-office system sees those it submitted and those under its name."""
+        query = filtered(filters, unit.now)
+        if _sees_own_only(principal):
+            query = query.where(
+                (repair_entry.c.submitted_by == principal.subject)
+                | (repair_entry.c.source_system == principal.subject)
+            )
+        found, cursor = await fetch_page(unit.connection, query, [repair_entry.c.repair_id], paging)
+        return {"items": found, "next_cursor": cursor}
+
+    @routes.get("/{repair_id}", response_model=RepairDetailOut)
+    async def read_repair(repair_id: RepairId, response: Response, unit: Unit, principal: Reader) -> Any:
+        """Read an entry with its message as it came, every reason and every step."""
+        row = await _row(unit, repair_id)
+        if _sees_own_only(principal) and principal.subject not in (row.submitted_by, row.source_system):
+            raise forbidden("The front office may read the entries of its own system alone.")
+        response.headers["ETag"] = etag(row.version)
+        return await _detail(unit, row)
+
+    @routes.post("/resubmit", response_model=BulkResubmittedOut)
+    async def resubmit_repairs(which: BulkResubmitIn, unit: Unit, principal: Worker) -> BulkResubmittedOut:
+        """Judge again every open entry with a reason, for example after an instrument was loaded."""
+        filters = RepairFilters(
+            reason_code=which.reason_code, source_system=which.source_system, unfinished=True
+        )
+        query = filtered(filters, unit.now).order_by(repair_entry.c.repair_id).limit(which.limit)
+        entries = [repository.as_entry(row) for row in await unit.connection.execute(query)]
+        judged = await queue.resubmit_many(
+            unit, capture, entries, comment=which.comment, actor=principal.subject
+        )
+        answers = [_resubmitted(repair_id, outcome) for repair_id, outcome in judged]
+        left = select(func.count()).select_from(filtered(filters, unit.now).subquery())
+        return BulkResubmittedOut(
+            results=Counter(answer.result for answer in answers),
+            remaining=(await unit.connection.execute(left)).scalar_one(),
+            entries=answers,
+        )
+
+    @routes.post("/{repair_id}/resubmit", response_model=ResubmittedOut)
+    async def resubmit_repair(
+        repair_id: RepairId, fix: ResubmitIn, unit: Unit, principal: Worker, expected: IfMatch
+    ) -> ResubmittedOut:
+        """Judge an entry again, as it is or with fields put right; `If-Match` is needed to put fields right."""
+        if fix.changes and expected is None:
+            raise precondition_required("Read the entry, then send its ETag as `If-Match` with the changes.")
+        outcome = await queue.resubmit(
+            unit,
+            capture,
+            repair_id,
+            changes=fix.changes,
+            comment=fix.comment,
+            actor=principal.subject,
+            expected=expected,
+        )
+        return _resubmitted(repair_id, outcome)
+
+    @routes.post("/{repair_id}/reject", response_model=RepairDetailOut)
+    async def reject_repair(
+        repair_id: RepairId, why: RejectIn, unit: Unit, principal: Worker, expected: RequiredIfMatch
+    ) -> Any:
+        """Close an entry for good: its statement never will be taken in. Later versions no longer wait for it."""
+        await queue.reject(
+            unit, capture, repair_id, reason=why.reason, actor=principal.subject, expected=expected
+        )
+        return await _detail(unit, await _row(unit, repair_id))
+
+    return routes
+
+
+def _sees_own_only(principal: Principal) -> bool:
+    return not principal.has(Role.OPERATIONS, Role.AUDITOR, Role.SRE)
+
+
+async def _row(unit: UnitOfWork, repair_id: str) -> Row[Any]:
+    query = select(repair_entry).where(repair_entry.c.repair_id == repair_id)
+    row = (await unit.connection.execute(query)).one_or_none()
+    if row is None:
+        raise not_found("repair entry", repair_id)
+    return row
+
+
+async def _detail(unit: UnitOfWork, row: Row[Any]) -> RepairDetailOut:
+    steps = await repository.steps_of(unit.connection, row.source_system, row.trade_reference)
+    return RepairDetailOut(
+        entry=RepairOut.model_validate(row),
+        original_base64=base64.b64encode(row.original).decode(),
+        original=as_json(row.original),
+        statement=as_json(row.current),
+        history=[_step(step) for step in steps if step.repair_id == row.repair_id],
+    )
+
+
+def _step(row: Row[Any]) -> StepOut:
+    statement = None if row.payload is None else as_json(row.payload)
+    return StepOut(
+        statement=statement, **{k: v for k, v in row._mapping.items() if k in StepOut.model_fields}
+    )
+
+
+def _resubmitted(repair_id: str, outcome: Outcome) -> ResubmittedOut:
+    return ResubmittedOut(
+        repair_id=repair_id,
+        result=outcome.result,
+        trade_id=outcome.trade.trade_id if outcome.trade else None,
+        reasons=[
+            ReasonOut(code=each.code, field=each.field, message=each.message) for each in outcome.reasons
+        ],
+    )

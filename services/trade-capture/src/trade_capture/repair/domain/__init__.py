@@ -1,0 +1,35 @@
+"""What an entry of the repair queue is, and how its message is read: pure, without I/O."""
+
+from trade_capture.repair.domain.entry import (
+    Origin,
+    RepairAction,
+    RepairEntry,
+    RepairStatus,
+    RepairStep,
+)
+from trade_capture.repair.domain.payload import (
+    IDENTITY,
+    STATEMENTS,
+    UnidentifiableError,
+    as_json,
+    edited,
+    read,
+    statement_type,
+    states_version,
+)
+
+__all__ = [
+    "IDENTITY",
+    "STATEMENTS",
+    "Origin",
+    "RepairAction",
+    "RepairEntry",
+    "RepairStatus",
+    "RepairStep",
+    "UnidentifiableError",
+    "as_json",
+    "edited",
+    "read",
+    "statement_type",
+    "states_version",
+]

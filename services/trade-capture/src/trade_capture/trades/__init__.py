@@ -1,0 +1,1 @@
+"""Trades: taken in from front offices, validated, enriched, amended and cancelled."""

@@ -1,0 +1,160 @@
+"""Trades over HTTP: taken in one by one or in bulk, listed, and told with their whole history."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Path, Query, Response
+
+from backoffice_chassis import (
+    FieldError,
+    Page,
+    Paging,
+    Principal,
+    Problem,
+    Role,
+    Router,
+    Unit,
+    conflict,
+    etag,
+    fetch_page,
+    invalid,
+    not_found,
+    requires,
+)
+from backoffice_chassis.http.vocabulary import Id
+from backoffice_events.records import MAX_VALUE_BYTES
+from trade_capture.reference.cache import ReferenceCache
+from trade_capture.repair.domain import Origin, UnidentifiableError, read
+from trade_capture.trades import history, queries
+from trade_capture.trades.capture import Capture
+from trade_capture.trades.domain import Reason, ReasonCode, Statement
+from trade_capture.trades.domain.execution import STATEMENT_BY_ACTION
+from trade_capture.trades.schemas import (
+    BulkIn,
+    BulkOut,
+    BulkRowOut,
+    OutcomeOut,
+    ReasonOut,
+    StatementIn,
+    TradeHistoryOut,
+    TradeOut,
+)
+from trade_capture.trades.submission import Outcome, Result, Submission
+from trade_capture.trades.tables import trade
+
+Submitter = Annotated[Principal, requires(Role.FRONT_OFFICE, Role.OPERATIONS)]
+Reader = Annotated[Principal, requires(*Role)]
+TradeId = Annotated[Id, Path()]
+
+_STATUS = {Result.RESENT: 200, Result.WAITING: 202}
+
+
+def router(capture: Capture, reference: ReferenceCache) -> Router:
+    """Return the routes. reference: tells which business day it is on each calendar."""
+    routes = Router(prefix="/trades", tags=["Trades"])
+
+    @routes.post("", response_model=OutcomeOut, status_code=201, responses=_SINGLE_RESPONSES)
+    async def submit_trade(
+        statement: StatementIn, response: Response, unit: Unit, principal: Submitter
+    ) -> OutcomeOut:
+        """State a trade, a correction or a cancellation, and learn at once what became of it.
+
+        (source_system, trade_reference, version) is its idempotency key. What cannot be taken in is answered with every
+        field at fault and leaves nothing behind; a version that came before its predecessor is kept and waits for it.
+        """
+        submission = _submission(statement.model_dump(exclude_none=True), principal)
+        (outcome,) = await capture.take_in(unit, [submission])
+        _refuse_if_faulty(outcome)
+        response.status_code = _STATUS.get(outcome.result, 201)
+        return _outcome(outcome)
+
+    @routes.post("/bulk", response_model=BulkOut)
+    async def submit_trades(bulk: BulkIn, unit: Unit, principal: Submitter) -> BulkOut:
+        """State many at once. Good rows are taken in; the others go to the repair queue with every reason.
+
+        A row that does not even name its trade is answered `UNIDENTIFIABLE`, and is kept nowhere.
+        """
+        rows = [_bulk_submission(row, principal) for row in bulk.trades]
+        outcomes = iter(await capture.take_in(unit, [row for row in rows if isinstance(row, Submission)]))
+        answers = [
+            BulkRowOut(row=place, **_outcome(next(outcomes)).model_dump())
+            if isinstance(row, Submission)
+            else BulkRowOut(row=place, result="UNIDENTIFIABLE", reasons=[ReasonOut.model_validate(row)])
+            for place, row in enumerate(rows)
+        ]
+        return BulkOut(results=Counter(answer.result for answer in answers), rows=answers)
+
+    @routes.get("", response_model=Page[TradeOut])
+    async def list_trades(
+        unit: Unit, paging: Paging, _: Reader, filters: Annotated[queries.TradeFilters, Query()]
+    ) -> Any:
+        """List trades, the earliest captured first."""
+        query = queries.filtered(filters, await reference.load(unit.connection))
+        found, cursor = await fetch_page(unit.connection, query, [trade.c.trade_id], paging)
+        return {"items": found, "next_cursor": cursor}
+
+    @routes.get("/{trade_id}", response_model=TradeHistoryOut)
+    async def read_trade(trade_id: TradeId, response: Response, unit: Unit, _: Reader) -> Any:
+        """Read a trade in full with its whole history: versions, resends, repairs and confirmations."""
+        told = await history.told(unit.connection, trade_id)
+        if told is None:
+            raise not_found("trade", trade_id)
+        response.headers["ETag"] = etag(told.trade.version)
+        return told
+
+    return routes
+
+
+_SINGLE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "It was there before: recognised as a resend", "model": OutcomeOut},
+    202: {"description": "It waits for an earlier version", "model": OutcomeOut},
+}
+
+
+def _submission(stated: Mapping[str, Any], principal: Principal) -> Submission:
+    contract = STATEMENT_BY_ACTION[stated["action"]]
+    terms = {name: value for name, value in stated.items() if name != "action"}
+    statement: Statement = msgspec.convert(terms, type=contract)
+    origin = Origin(submitted_by=principal.subject)
+    return Submission(statement, contract.event_type, msgspec.json.encode(statement), origin)
+
+
+def _bulk_submission(row: Any, principal: Principal) -> Submission | Reason:
+    action = row.get("action", "NEW") if isinstance(row, dict) else None
+    contract = STATEMENT_BY_ACTION.get(action) if isinstance(action, str) else None
+    if contract is None:
+        message = f"a row is an object whose action is one of {', '.join(STATEMENT_BY_ACTION)}"
+        return Reason(ReasonCode.MALFORMED_FIELD, "action", message)
+    try:
+        payload = msgspec.json.encode({name: value for name, value in row.items() if name != "action"})
+        statement = read(contract, payload)
+    except (UnidentifiableError, UnicodeError, RecursionError) as error:
+        return Reason(ReasonCode.MALFORMED_FIELD, "trade_reference", str(error))
+    if len(payload) > MAX_VALUE_BYTES:
+        message = f"a statement has at most {MAX_VALUE_BYTES} bytes, not {len(payload)}"
+        return Reason(ReasonCode.MALFORMED_FIELD, "message", message)
+    return Submission(statement, contract.event_type, payload, Origin(submitted_by=principal.subject))
+
+
+def _refuse_if_faulty(outcome: Outcome) -> None:
+    if outcome.result is Result.CONFLICT:
+        raise conflict("conflicting-resend", outcome.reasons[0].message, title="The version is used")
+    if outcome.result is Result.IN_REPAIR:
+        raise _invalid(outcome.reasons)
+
+
+def _invalid(reasons: tuple[Reason, ...]) -> Problem:
+    errors = [FieldError(f"/body/{each.field}", each.message, each.code.lower()) for each in reasons]
+    return invalid(errors)
+
+
+def _outcome(outcome: Outcome) -> OutcomeOut:
+    return OutcomeOut(
+        result=outcome.result,
+        trade_id=outcome.trade.trade_id if outcome.trade else None,
+        version=outcome.trade.version if outcome.trade else None,
+        repair_id=outcome.repair_id,
+        reasons=[ReasonOut.model_validate(reason) for reason in outcome.reasons],
+    )

@@ -1,0 +1,112 @@
+"""When a trade may have been done and when it settles, judged once per market, instrument type and trade date."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from backoffice_events.contracts.vocabulary import InstrumentType
+from trade_capture.reference.domain import (
+    DateOutsideCalendarError,
+    ReferenceData,
+    SettlementCalendar,
+    SettlementCycle,
+)
+from trade_capture.trades.domain.reasons import Reason, ReasonCode
+
+_SATURDAY = 5
+_Market = tuple[str, InstrumentType, date]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The days of a trade. settlement_date: by the market's cycle. faults: what is wrong with the trade date.
+
+    cycle, calendar, settlement_date: None where a fault says why.
+    """
+
+    cycle: SettlementCycle | None
+    calendar: SettlementCalendar | None
+    settlement_date: date | None
+    faults: tuple[Reason, ...]
+
+
+class Timelines:
+    """Judges trade dates against the reference data of one batch, each combination once.
+
+    max_age: settlement days that a new trade may lie behind the open business date.
+    """
+
+    def __init__(self, reference: ReferenceData, max_age: int) -> None:
+        self._reference = reference
+        self._max_age = max_age
+        self._known: dict[_Market, Timeline] = {}
+
+    def of(self, mic: str, instrument_type: InstrumentType, trade_date: date) -> Timeline:
+        """Return the timeline of trades done that day on that market."""
+        market = (mic, instrument_type, trade_date)
+        timeline = self._known.get(market)
+        if timeline is None:
+            timeline = self._known[market] = self._judge(*market)
+        return timeline
+
+    def _judge(self, mic: str, instrument_type: InstrumentType, trade_date: date) -> Timeline:
+        cycle = self._reference.settlement_cycle(mic, instrument_type, trade_date)
+        calendars: Mapping[str, SettlementCalendar] = self._reference.calendars
+        calendar = calendars.get(cycle.settlement_calendar) if cycle else None
+        if cycle is None or calendar is None:
+            return Timeline(cycle, None, None, (_no_cycle(mic, instrument_type, trade_date, cycle),))
+        try:
+            settlement_date = calendar.settlement_date(trade_date, cycle.days)
+            faults = self._trade_date_faults(calendar, trade_date)
+        except (DateOutsideCalendarError, OverflowError):
+            return Timeline(cycle, calendar, None, (_outside(calendar, trade_date),))
+        return Timeline(cycle, calendar, settlement_date, faults)
+
+    def _trade_date_faults(self, calendar: SettlementCalendar, trade_date: date) -> tuple[Reason, ...]:
+        if trade_date.weekday() >= _SATURDAY:
+            return (
+                _trade_date(
+                    ReasonCode.INVALID_TRADE_DATE, f"{trade_date} is a weekend: no market trades then"
+                ),
+            )
+        day = self._reference.business_days.get(calendar.code)
+        if day is None:
+            message = f"no business day was ever opened on calendar {calendar.code}: open one, then resubmit"
+            return (_trade_date(ReasonCode.NO_BUSINESS_DAY, message),)
+        return self._against_business_date(calendar, trade_date, day.business_date)
+
+    def _against_business_date(
+        self, calendar: SettlementCalendar, trade_date: date, business_date: date
+    ) -> tuple[Reason, ...]:
+        # A trading day on which nothing settles (Columbus Day) belongs to the business day before it.
+        if calendar.on_or_before(trade_date) > business_date:
+            message = f"{trade_date} is after {business_date}, the business date of calendar {calendar.code}"
+            return (_trade_date(ReasonCode.TRADE_DATE_IN_FUTURE, message),)
+        if trade_date < calendar.before(business_date, self._max_age):
+            message = f"{trade_date} lies more than {self._max_age} settlement days before {business_date}"
+            return (_trade_date(ReasonCode.TRADE_DATE_TOO_OLD, message),)
+        return ()
+
+
+def _trade_date(code: ReasonCode, message: str) -> Reason:
+    return Reason(code, "trade_date", message)
+
+
+def _no_cycle(
+    mic: str, instrument_type: InstrumentType, trade_date: date, cycle: SettlementCycle | None
+) -> Reason:
+    if cycle is not None:
+        message = f"settlement calendar {cycle.settlement_calendar} is not on record: load it, then resubmit"
+    else:
+        message = (
+            f"no settlement cycle for {instrument_type} on {mic} traded {trade_date}: load it, then resubmit"
+        )
+    return Reason(ReasonCode.NO_SETTLEMENT_CYCLE, "mic", message)
+
+
+def _outside(calendar: SettlementCalendar, trade_date: date) -> Reason:
+    message = (
+        f"{trade_date} and its settlement must lie between {calendar.valid_from} and {calendar.valid_to}, "
+        f"the dates that calendar {calendar.code} covers"
+    )
+    return _trade_date(ReasonCode.INVALID_TRADE_DATE, message)

@@ -1,0 +1,169 @@
+"""Reading and writing trades, each in one statement over a whole batch."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Row,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backoffice_events.contracts.trading import Trade
+from backoffice_events.messaging import bulk
+from trade_capture.repair.domain import statement_type
+from trade_capture.trades.domain import ExecutionKey, Statement
+from trade_capture.trades.tables import trade, trade_resend, trade_version
+
+_LOCK = text(
+    "SELECT count(pg_advisory_xact_lock(key)) FROM (SELECT DISTINCT hashtextextended(name, 0) AS key"
+    " FROM unnest(CAST(:names AS text[])) AS name ORDER BY key) AS ordered"
+)
+_KEY = (trade.c.trade_id, trade.c.source_system, trade.c.trade_reference, trade.c.status)
+_STANDING = (*_KEY, trade.c.source_version, trade.c.repaired)
+# Only what is needed: to decode a number or a date costs more than all the matching.
+_MATCHABLE = (
+    *_KEY,
+    trade.c.version,
+    trade.c.counterparty_lei,
+    trade.c.side,
+    trade.c.isin,
+    trade.c.quantity,
+    trade.c.price,
+    trade.c.currency,
+    trade.c.net_amount,
+    trade.c.trade_date,
+    trade.c.settlement_date,
+    trade.c.confirmation_status,
+    trade.c.confirmation_reference,
+    trade.c.confirmation_version,
+    trade.c.differences,
+    trade.c.accepted_by,
+)
+_decode_trade = msgspec.json.Decoder(Trade).decode
+
+
+async def lock_executions(connection: AsyncConnection, keys: Iterable[ExecutionKey]) -> None:
+    """Become the only one to decide about these executions until the transaction ends.
+
+    Trades, their repairs and their confirmations come from different consumers, and the trade may not exist yet, so
+    there is no row to lock: the key itself is locked, in one order everywhere, so that nobody waits in a circle.
+    """
+    names = sorted({f"{key.source_system}\n{key.trade_reference}" for key in keys})
+    await connection.execute(_LOCK, {"names": names})
+
+
+def of_keys(keys: Collection[ExecutionKey]) -> FromClause:
+    """Return the keys as a relation (source_system, trade_reference) to join with."""
+    systems = bindparam("systems", [key.source_system for key in keys], ARRAY(Text))
+    references = bindparam("references", [key.trade_reference for key in keys], ARRAY(Text))
+    return (
+        func.unnest(systems, references)
+        .table_valued("source_system", "trade_reference")
+        .render_derived(name="wanted")
+    )
+
+
+def same_key(table: FromClause, wanted: FromClause) -> ColumnElement[bool]:
+    """Return the condition that a row belongs to a wanted key."""
+    return (table.c.source_system == wanted.c.source_system) & (
+        table.c.trade_reference == wanted.c.trade_reference
+    )
+
+
+def trade_join() -> FromClause:
+    """Return trades as a relation for other capabilities' queries to join with."""
+    return trade.alias("captured")
+
+
+async def standings(connection: AsyncConnection, keys: Collection[ExecutionKey]) -> Sequence[Row[Any]]:
+    """Return how far those trades that exist have come: id, key, source_version, status, repaired."""
+    return await _of_keys(connection, keys, _STANDING)
+
+
+async def matchable_trades(connection: AsyncConnection, keys: Collection[ExecutionKey]) -> Sequence[Row[Any]]:
+    """Return of those trades that exist what both parties must agree on, and how matching stands."""
+    return await _of_keys(connection, keys, _MATCHABLE)
+
+
+async def _of_keys(
+    connection: AsyncConnection, keys: Collection[ExecutionKey], columns: Sequence[Column[Any]]
+) -> Sequence[Row[Any]]:
+    wanted = of_keys(keys)
+    return (await connection.execute(select(*columns).join(wanted, same_key(trade, wanted)))).all()
+
+
+async def states(connection: AsyncConnection, trade_ids: Collection[str]) -> dict[str, Trade]:
+    """Return the trades in full, as they now stand, by id."""
+    statement = (
+        select(cast(trade_version.c.state, Text))
+        .join(trade, trade.c.trade_id == trade_version.c.trade_id)
+        .where(trade.c.source_version == trade_version.c.source_version)
+        .where(trade.c.trade_id == func.any(bindparam("ids", list(trade_ids), ARRAY(Uuid(as_uuid=False)))))
+    )
+    found = map(_decode_trade, (await connection.execute(statement)).scalars())
+    return {each.trade_id: each for each in found}
+
+
+async def statements(
+    connection: AsyncConnection, versions: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], Statement]:
+    """Return what the front office stated under those (trade id, version)s."""
+    ids = bindparam("ids", [trade_id for trade_id, _ in versions], ARRAY(Uuid(as_uuid=False)))
+    numbers = bindparam("numbers", [version for _, version in versions], ARRAY(Integer))
+    wanted = (
+        func.unnest(ids, numbers).table_valued("trade_id", "source_version").render_derived(name="wanted")
+    )
+    columns = trade_version.c
+    query = select(
+        columns.trade_id, columns.source_version, columns.event_type, cast(columns.statement, Text)
+    ).join(
+        wanted,
+        (columns.trade_id == wanted.c.trade_id) & (columns.source_version == wanted.c.source_version),
+    )
+    return {
+        (row[0], row[1]): msgspec.json.decode(row[3], type=statement_type(row[2]))
+        for row in await connection.execute(query)
+    }
+
+
+async def insert_trades(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write trades that are new."""
+    await bulk.insert(connection, trade, without_empty_columns(rows))
+
+
+async def update_trades(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Change trades, found by trade_id, to the other columns of the rows."""
+    await bulk.update(connection, trade, rows, key=("trade_id",))
+
+
+async def insert_versions(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write what was taken in."""
+    await bulk.insert(connection, trade_version, without_empty_columns(rows))
+
+
+async def insert_resends(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write what had been there before."""
+    await bulk.insert(connection, trade_resend, rows)
+
+
+def without_empty_columns(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return the rows without the columns that none of them fills: what is not sent costs nothing."""
+    if not rows:
+        return rows
+    filled = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    if len(filled) == len(rows[0]):
+        return rows
+    return [{name: row[name] for name in filled} for row in rows]
