@@ -1,0 +1,4 @@
+from backoffice_chassis.migrations import run_env
+from compliance.metadata import metadata
+
+run_env(metadata)

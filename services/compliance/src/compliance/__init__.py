@@ -1,0 +1,1 @@
+"""Decides which trades may go on."""

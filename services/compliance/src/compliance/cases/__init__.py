@@ -1,0 +1,1 @@
+"""What was held, and the two people who decide on it."""

@@ -1,0 +1,152 @@
+"""The work queue of held trades over HTTP."""
+
+from collections.abc import Awaitable
+from typing import Annotated
+
+from fastapi import Depends, Query, Response
+from sqlalchemy import select
+
+from backoffice_chassis import (
+    IfMatch,
+    Page,
+    Paging,
+    Principal,
+    Role,
+    Router,
+    Unit,
+    check_version,
+    conflict,
+    etag,
+    fetch_page,
+    not_found,
+    requires,
+)
+from backoffice_chassis.http.vocabulary import Id, ShortText
+from backoffice_events.messaging import UnitOfWork
+from compliance.cases import resolution
+from compliance.cases.domain import Case, CaseError, CaseStatus, Resolution
+from compliance.cases.schemas import Assignment, CaseStory, CaseView, StepView, Why
+from compliance.cases.tables import case_step, compliance_case
+from compliance.checks.domain import Check
+
+router = Router(prefix="/cases", tags=["cases"])
+
+Officer = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER)]
+Reader = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER, Role.AUDITOR, Role.OPERATIONS)]
+
+
+@router.get("")
+async def list_cases(
+    unit: Unit,
+    paging: Paging,
+    _: Reader,
+    *,
+    status: Annotated[list[CaseStatus] | None, Query(description="One or more; default: all.")] = None,
+    assigned_to: Annotated[ShortText | None, Query(description="Subject of the assignee.")] = None,
+    reason: Annotated[Check | None, Query(description="Held by this check.")] = None,
+    trade_id: Annotated[Id | None, Query()] = None,
+) -> Page[CaseView]:
+    """List cases, the oldest first."""
+    query = select(compliance_case)
+    if status:
+        query = query.where(compliance_case.c.status.in_(status))
+    if assigned_to is not None:
+        query = query.where(compliance_case.c.assigned_to == assigned_to)
+    if reason is not None:
+        query = query.where(compliance_case.c.reasons.contains([reason.value]))
+    if trade_id is not None:
+        query = query.where(compliance_case.c.trade_id == trade_id)
+    rows, cursor = await fetch_page(unit.connection, query, (compliance_case.c.case_id,), paging)
+    return Page(items=[CaseView.model_validate(row._mapping) for row in rows], next_cursor=cursor)
+
+
+@router.get("/{case_id}")
+async def get_case(case_id: Id, unit: Unit, _: Reader, response: Response) -> CaseStory:
+    """Show a case with its history."""
+    return await _story(unit, case_id, response)
+
+
+async def _current(case_id: Id, unit: Unit, expected: IfMatch) -> str:
+    """Make sure that the case is the one that the caller read, when they said which, and stays so till the end."""
+    if expected is not None:
+        case, _ = await resolution.locked(unit, case_id)
+        if case is not None:
+            check_version(expected, case.version)
+    return case_id
+
+
+Current = Annotated[str, Depends(_current)]
+
+
+@router.post("/{case_id}/assign")
+async def assign(
+    case_id: Current, to: Assignment, unit: Unit, principal: Officer, response: Response
+) -> CaseStory:
+    """Give a case to somebody, or back to the queue."""
+    await _done(case_id, resolution.assign(unit, case_id, to.assignee, principal.subject))
+    return await _story(unit, case_id, response)
+
+
+@router.post("/{case_id}/propose-release")
+async def propose_release(
+    case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response
+) -> CaseStory:
+    """Propose that the trade may go on; somebody else has to approve."""
+    await _done(case_id, resolution.propose(unit, case_id, Resolution.RELEASE, principal.subject, why.reason))
+    return await _story(unit, case_id, response)
+
+
+@router.post("/{case_id}/propose-block")
+async def propose_block(
+    case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response
+) -> CaseStory:
+    """Propose that the trade must not settle; somebody else has to approve."""
+    await _done(case_id, resolution.propose(unit, case_id, Resolution.BLOCK, principal.subject, why.reason))
+    return await _story(unit, case_id, response)
+
+
+@router.post("/{case_id}/approve-release")
+async def approve_release(
+    case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response
+) -> CaseStory:
+    """Approve the proposed release: the trade is cleared with this."""
+    await _done(case_id, resolution.approve(unit, case_id, Resolution.RELEASE, principal.subject, why.reason))
+    return await _story(unit, case_id, response)
+
+
+@router.post("/{case_id}/approve-block")
+async def approve_block(
+    case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response
+) -> CaseStory:
+    """Approve the proposed block: the trade stops with this."""
+    await _done(case_id, resolution.approve(unit, case_id, Resolution.BLOCK, principal.subject, why.reason))
+    return await _story(unit, case_id, response)
+
+
+@router.post("/{case_id}/reject")
+async def reject(case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response) -> CaseStory:
+    """Reject the proposal: the case is open again."""
+    await _done(case_id, resolution.reject(unit, case_id, principal.subject, why.reason))
+    return await _story(unit, case_id, response)
+
+
+async def _done(case_id: str, step: Awaitable[Case | None]) -> None:
+    try:
+        case = await step
+    except CaseError as refused:
+        raise conflict(refused.code, f"{refused}.") from refused
+    if case is None:
+        raise not_found("case", case_id)
+
+
+async def _story(unit: UnitOfWork, case_id: str, response: Response) -> CaseStory:
+    query = select(compliance_case).where(compliance_case.c.case_id == case_id)
+    row = (await unit.connection.execute(query)).one_or_none()
+    if row is None:
+        raise not_found("case", case_id)
+    steps = await unit.connection.execute(
+        select(case_step).where(case_step.c.case_id == case_id).order_by(case_step.c.sequence)
+    )
+    response.headers["ETag"] = etag(row.version)
+    views = [StepView.model_validate(step._mapping) for step in steps]
+    return CaseStory.model_validate({**row._mapping, "steps": views})

@@ -1,0 +1,1 @@
+"""The checks on a trade, and the decision that follows from them."""

@@ -1,0 +1,1 @@
+"""The service's own copies of instruments, counterparties and employees."""

@@ -1,0 +1,1 @@
+"""Dated rules that the checks stand on, changed by two people."""

@@ -1,0 +1,156 @@
+"""Rules over HTTP: read by date, changed by two people."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from backoffice_chassis import (
+    FieldError,
+    Page,
+    Paging,
+    Principal,
+    Role,
+    Router,
+    Unit,
+    fetch_page,
+    invalid,
+    not_found,
+    requires,
+)
+from backoffice_chassis.http.vocabulary import Id, ShortText
+from backoffice_events.messaging import UnitOfWork
+from compliance.rules import changes
+from compliance.rules.schemas import (
+    ChangeProposal,
+    ChangeStatus,
+    ChangeStory,
+    ChangeView,
+    RuleView,
+    Whitelisting,
+    Why,
+    terms_of,
+)
+from compliance.rules.tables import rule, rule_change
+from compliance.screening import repository as screening
+
+router = Router(tags=["rules"])
+
+Officer = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER)]
+Reader = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER, Role.AUDITOR, Role.OPERATIONS)]
+
+
+@router.get("/rules")
+async def list_rules(
+    unit: Unit,
+    paging: Paging,
+    _: Reader,
+    *,
+    kind: Annotated[ShortText | None, Query()] = None,
+    subject: Annotated[ShortText | None, Query()] = None,
+    on: Annotated[date | None, Query(description="Only those in force on this trade date.")] = None,
+) -> Page[RuleView]:
+    """List approved rules: all there ever were, or those in force on a date."""
+    standing = select(rule).join(rule_change).where(rule_change.c.approval.is_not(None))
+    if on is not None:
+        newest = (rule.c.kind, rule.c.subject, rule.c.valid_from.desc(), rule_change.c.approval.desc())
+        standing = standing.where(rule.c.valid_from <= on).order_by(*newest)
+        standing = standing.ext(distinct_on(rule.c.kind, rule.c.subject))
+    found = standing.subquery("found")
+    query = select(found)
+    if on is not None:
+        query = query.where(found.c.active, found.c.valid_to.is_(None) | (found.c.valid_to >= on))
+    if kind is not None:
+        query = query.where(found.c.kind == kind)
+    if subject is not None:
+        query = query.where(found.c.subject == subject)
+    rows, cursor = await fetch_page(unit.connection, query, (found.c.rule_id,), paging)
+    return Page(items=[RuleView.model_validate(row._mapping) for row in rows], next_cursor=cursor)
+
+
+@router.post("/rule-changes", status_code=201)
+async def propose_change(
+    proposal: ChangeProposal, unit: Unit, principal: Officer, response: Response
+) -> ChangeStory:
+    """Propose rules. They take effect when another compliance officer approves."""
+    rows = await _rows(unit, proposal)
+    change_id = await changes.propose(unit, rows, proposal.reason, principal.subject)
+    response.headers["Location"] = f"/rule-changes/{change_id}"
+    return await _story(unit, change_id)
+
+
+@router.get("/rule-changes")
+async def list_changes(
+    unit: Unit,
+    paging: Paging,
+    _: Reader,
+    *,
+    status: Annotated[ChangeStatus | None, Query()] = None,
+) -> Page[ChangeView]:
+    """List proposed changes and what became of them, the oldest first."""
+    query = select(rule_change)
+    if status is not None:
+        query = query.where(rule_change.c.status == status)
+    rows, cursor = await fetch_page(unit.connection, query, (rule_change.c.change_id,), paging)
+    return Page(items=[ChangeView.model_validate(row._mapping) for row in rows], next_cursor=cursor)
+
+
+@router.get("/rule-changes/{change_id}")
+async def get_change(change_id: Id, unit: Unit, _: Reader) -> ChangeStory:
+    """Show a change with its rules."""
+    return await _story(unit, change_id)
+
+
+@router.post("/rule-changes/{change_id}/approve")
+async def approve_change(change_id: Id, why: Why, unit: Unit, principal: Officer) -> ChangeStory:
+    """Approve what somebody else proposed: the rules hold for every trade judged from now on."""
+    await changes.decide(unit, change_id, ChangeStatus.APPROVED, principal.subject, why.reason)
+    return await _story(unit, change_id)
+
+
+@router.post("/rule-changes/{change_id}/reject")
+async def reject_change(change_id: Id, why: Why, unit: Unit, principal: Officer) -> ChangeStory:
+    """Reject what somebody else proposed."""
+    await changes.decide(unit, change_id, ChangeStatus.REJECTED, principal.subject, why.reason)
+    return await _story(unit, change_id)
+
+
+async def _rows(unit: UnitOfWork, proposal: ChangeProposal) -> Sequence[dict[str, Any]]:
+    rows, errors = [], []
+    for number, each in enumerate(proposal.rules):
+        known: dict[str, str] | None = {}
+        if isinstance(each, Whitelisting):
+            known = await screening.digests(unit.connection, each.lei, each.list_kind, each.entry_id)
+        if known is None:
+            reason = "names a counterparty or list entry that is not known: take both from a screening"
+            errors.append(FieldError(f"/body/rules/{number}", reason, "unknown"))
+            continue
+        terms = terms_of(each, **known)
+        rows.append(
+            {
+                "kind": each.kind,
+                "subject": terms.subject,
+                "valid_from": each.valid_from,
+                "valid_to": each.valid_to,
+                "active": each.active,
+                "terms": terms,
+            }
+        )
+    if errors:
+        raise invalid(errors)
+    return rows
+
+
+async def _story(unit: UnitOfWork, change_id: str) -> ChangeStory:
+    query = select(rule_change).where(rule_change.c.change_id == change_id)
+    row = (await unit.connection.execute(query)).one_or_none()
+    if row is None:
+        raise not_found("rule change", change_id)
+    rules = await unit.connection.execute(
+        select(rule).where(rule.c.change_id == change_id).order_by(rule.c.rule_id)
+    )
+    views = [RuleView.model_validate(each._mapping) for each in rules]
+    return ChangeStory.model_validate({**row._mapping, "rules": views})

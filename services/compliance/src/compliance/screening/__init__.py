@@ -1,0 +1,1 @@
+"""Sanctions lists, and the screening of counterparties against them."""

@@ -1,0 +1,187 @@
+"""The loaded lists, arranged so that one name is compared with a few dozen entries and not with all."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from itertools import pairwise
+from typing import NamedTuple
+
+import msgspec
+
+from compliance.screening.domain import EntityType, Entry, Match
+from compliance.screening.matching import Comparison, Pair, compare, likeness
+from compliance.screening.names import LEGAL_FORMS, PARTICLES, skeleton, words
+from compliance.screening.weights import Weights
+
+FLOOR = Decimal(60)
+"""Matches below this score are not kept: no screening policy may have a lower threshold than this."""
+
+CANDIDATES = 60
+COMMON = 400
+"""A word that more names share than this leads to nobody while there is another to go by."""
+
+OTHER_COUNTRY = 6
+OTHER_LEI = 20
+OTHER_TYPE = {
+    EntityType.PERSON: 25,
+    EntityType.VESSEL: 40,
+    EntityType.AIRCRAFT: 40,
+    EntityType.ORGANISATION: 25,
+}
+WEAK_ALIAS = 8
+CERTAIN = Decimal(100)
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to look for. country: ISO 3166 alpha-2, None when unknown. identifiers: as a list entry has them."""
+
+    name: str
+    entity_type: EntityType = EntityType.ORGANISATION
+    country: str | None = None
+    identifiers: tuple[str, ...] = ()
+
+
+class _Alias(NamedTuple):
+    list_kind: str
+    entry: Entry
+    name: str
+    words: tuple[str, ...]
+    weak: bool
+
+
+class ListIndex:
+    """Finds the entries of all lists that a subject resembles."""
+
+    def __init__(self, lists: Mapping[str, Iterable[Entry]]) -> None:
+        self._aliases = [alias for kind, entries in lists.items() for alias in _aliases(kind, entries)]
+        self._weights = Weights(alias.words for alias in self._aliases)
+        self._by_identifier: dict[str, list[_Alias]] = defaultdict(list)
+        self._by_word: dict[str, set[int]] = defaultdict(set)
+        self._by_joined: dict[str, list[int]] = defaultdict(list)
+        self._near: dict[str, list[str]] = defaultdict(list)
+        for number, alias in enumerate(self._aliases):
+            for word in set(alias.words):
+                self._by_word[word].add(number)
+            for joined in _neighbours(alias.words):
+                self._by_joined[joined].append(number)
+            for identifier in alias.entry.identifiers:
+                self._by_identifier[identifier].append(alias)
+        for word in self._by_word:
+            for form in _forms(word):
+                self._near[form].append(word)
+
+    def search(self, subject: Subject) -> tuple[Match, ...]:
+        """Return every entry that scores FLOOR or more, best first, each by its likest name."""
+        best: dict[tuple[str, str], Match] = {}
+        for match in (*self._identified(subject), *self._resembling(subject)):
+            key = (match.list_kind, match.entry_id)
+            if match.score >= FLOOR and (key not in best or best[key].score < match.score):
+                best[key] = match
+        return tuple(sorted(best.values(), key=lambda match: (-match.score, match.list_kind, match.entry_id)))
+
+    def _identified(self, subject: Subject) -> Iterator[Match]:
+        for identifier in subject.identifiers:
+            for alias in self._by_identifier.get(identifier, ()):
+                yield _match(alias, CERTAIN, (f"same identifier {identifier}",))
+
+    def _resembling(self, subject: Subject) -> Iterator[Match]:
+        asked = words(subject.name)
+        for number in self._candidates(asked):
+            alias = self._aliases[number]
+            comparison = compare(asked, alias.words, self._weights.of)
+            features, score = [_agreement(comparison, self._weights)], comparison.score
+            for cost, reason in _contradictions(subject, alias):
+                score -= cost
+                features.append(f"{reason}: -{cost}")
+            yield _match(alias, Decimal(max(score, 0.0)).quantize(Decimal("0.01")), tuple(features))
+
+    def _candidates(self, asked: tuple[str, ...]) -> list[int]:
+        """Return the names that share the most weight with the words asked for."""
+        telling = set(asked) - LEGAL_FORMS - PARTICLES or set(asked)
+        common = {word for word in telling if len(self._by_word.get(word, ())) > COMMON}
+        gathered = self._gather(telling - common) or self._gather(common)
+        for word in common:
+            numbers, weight = self._by_word[word], self._weights.of(word)
+            for number in gathered.keys() & numbers:
+                gathered[number] += weight
+        together = {number: 0.0 for word in telling for number in self._by_joined.get(word, ())}
+        together |= {number: 0.0 for joined in _neighbours(asked) for number in self._by_word.get(joined, ())}
+        return [*self._weightiest(gathered), *self._weightiest(together)]
+
+    def _gather(self, asked: Iterable[str]) -> dict[int, float]:
+        gathered: dict[int, float] = defaultdict(float)
+        for word in asked:
+            for near in {word} | {each for form in _forms(word) for each in self._near.get(form, ())}:
+                if alike := likeness(word, near):
+                    weight = alike * self._weights.of(near)
+                    for number in self._by_word.get(near, ()):
+                        gathered[number] += weight
+        return gathered
+
+    def _weightiest(self, gathered: Mapping[int, float]) -> list[int]:
+        """Return the best of them; of equals the shorter name, all of which is then accounted for."""
+
+        def rank(number: int) -> tuple[float, int, int]:
+            return (-gathered[number], len(self._aliases[number].words), number)
+
+        return heapq.nsmallest(CANDIDATES, gathered, key=rank)
+
+
+def _aliases(list_kind: str, entries: Iterable[Entry]) -> Iterator[_Alias]:
+    for entry in entries:
+        for alias in entry.names:
+            found = words(alias.name)
+            if found:
+                yield _Alias(list_kind, entry, alias.name, found, alias.weak)
+
+
+def _neighbours(found: tuple[str, ...]) -> set[str]:
+    """Join each word with the next, for names that others write as one word."""
+    return {a + b for a, b in pairwise(found) if a not in LEGAL_FORMS and b not in LEGAL_FORMS}
+
+
+def _forms(word: str) -> set[str]:
+    """Return what other spellings of a word have in common with it: itself less one letter, its sound."""
+    if len(word) < 4:
+        return {word}
+    forms = {word[:place] + word[place + 1 :] for place in range(len(word))}
+    return forms | {word, f"~{skeleton(word)}"} if skeleton(word) else forms | {word}
+
+
+def _contradictions(subject: Subject, alias: _Alias) -> Iterator[tuple[int, str]]:
+    entry = alias.entry
+    if entry.entity_type is not subject.entity_type:
+        yield OTHER_TYPE[entry.entity_type], f"the listed one is a {entry.entity_type.lower()}"
+    if subject.country and entry.countries and subject.country not in entry.countries:
+        yield OTHER_COUNTRY, f"in {subject.country}, the listed one in {', '.join(entry.countries[:5])}"
+    ours = {each for each in subject.identifiers if each.startswith("LEI:")}
+    theirs = {each for each in entry.identifiers if each.startswith("LEI:")}
+    if ours and theirs and not ours & theirs:
+        yield OTHER_LEI, "the listed one has another LEI"
+    if alias.weak:
+        yield WEAK_ALIAS, "the list calls this alias weak"
+
+
+def _agreement(comparison: Comparison, weights: Weights) -> str:
+    pairs = sorted(comparison.pairs, key=lambda pair: -weights.of(pair.ours))
+    return f"names agree {comparison.score:.0f} %: " + ", ".join(_in_words(pair, weights) for pair in pairs)
+
+
+def _in_words(pair: Pair, weights: Weights) -> str:
+    rarity = weights.of(pair.theirs)
+    kind = "rare" if rarity > 8 else "uncommon" if rarity > 5 else "common"
+    if pair.likeness == 1:
+        return f"{pair.theirs} ({kind})"
+    return f"{pair.ours} like {pair.theirs} {pair.likeness:.2f} ({kind})"
+
+
+def _match(alias: _Alias, score: Decimal, features: tuple[str, ...]) -> Match:
+    return Match(
+        list_kind=alias.list_kind,
+        entry_id=alias.entry.entry_id,
+        entry_digest=alias.entry.digest,
+        name=alias.name,
+        score=score,
+        features=features,
+    )

@@ -1,0 +1,263 @@
+"""Held trades over HTTP: one person proposes, another decides."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from backoffice_chassis import Role
+from backoffice_chassis.testing import client_for
+from backoffice_events.contracts.base import Event
+from backoffice_events.contracts.compliance import TradeHeld
+from backoffice_events.contracts.hr import Employee, EmployeeHired
+from backoffice_events.contracts.reference import CounterpartyChanged, InstrumentChanged
+from backoffice_events.contracts.trading import Trade, TradeAmended, TradeCancelled, TradeCaptured
+from backoffice_events.messaging import Batch, UnitOfWork
+from compliance.checks.handlers import Judge
+from compliance.reference.handlers import on_employees, on_reference
+from compliance.rules.repository import RulebookReader
+from compliance.screening.jobs import Screener
+from compliance.screening.versions import IndexReader
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime(2024, 8, 8, 14, 31, tzinfo=UTC)
+WHY = {"reason": "checked with the desk"}
+Handle = Callable[..., Awaitable[list[Event]]]
+
+
+@pytest.fixture
+async def committed(database: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(database)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def handle(
+    committed: AsyncEngine,
+    instrument: InstrumentChanged,
+    counterparty: CounterpartyChanged,
+    employee: Employee,
+) -> Handle:
+    async with committed.begin() as connection:
+        await on_reference(Batch.of(connection, [instrument, counterparty]))
+        await on_employees(Batch.of(connection, [EmployeeHired(employee=employee)]))
+        await Screener(IndexReader()).screen_stale(UnitOfWork(connection, now=NOW, source="urn:test"))
+    judge = Judge(RulebookReader())
+
+    async def run(*events: Event) -> list[Event]:
+        async with committed.begin() as connection:
+            batch = Batch.of(connection, events, now=NOW)
+            await judge.on_trades(batch)
+            return list(batch.published)
+
+    return run
+
+
+@pytest.fixture
+def trade(make_trade: Callable[..., Trade]) -> Trade:
+    """Return a trade of somebody who was not employed yet."""
+    return make_trade(trade_date=date(2019, 12, 31))
+
+
+@pytest.fixture
+async def case_id(handle: Handle, trade: Trade) -> str:
+    [held] = await handle(TradeCaptured(trade=trade))
+    assert isinstance(held, TradeHeld)
+    return held.case_id
+
+
+@pytest.fixture
+async def maker(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_for(app, "mary", Role.COMPLIANCE_OFFICER) as client:
+        yield client
+
+
+@pytest.fixture
+async def checker(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_for(app, "chen", Role.COMPLIANCE_OFFICER) as client:
+        yield client
+
+
+async def _decisions(client: httpx.AsyncClient, **filters: Any) -> list[dict[str, Any]]:
+    answer = await client.get("/decisions", params=filters)
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+async def test_a_release_needs_two_people_and_clears_the_trade(
+    case_id: str, trade: Trade, maker: httpx.AsyncClient, checker: httpx.AsyncClient
+) -> None:
+    proposed = await maker.post(f"/cases/{case_id}/propose-release", json=WHY)
+    assert proposed.status_code == 200
+    assert (proposed.json()["status"], proposed.json()["proposed_by"]) == ("PROPOSED", "mary")
+
+    released = await checker.post(f"/cases/{case_id}/approve-release", json=WHY)
+    assert released.status_code == 200
+    assert released.json()["status"] == "RELEASED"
+    assert [step["action"] for step in released.json()["steps"]] == [
+        "OPENED",
+        "RELEASE_PROPOSED",
+        "RELEASE_APPROVED",
+    ]
+    [standing] = await _decisions(maker, trade_id=trade.trade_id, latest="true")
+    assert (standing["outcome"], standing["decision_version"], standing["decided_by"]) == (
+        "CLEARED",
+        2,
+        "chen",
+    )
+
+
+async def test_a_released_trade_is_announced_with_the_checkers_name(
+    case_id: str, maker: httpx.AsyncClient, checker: httpx.AsyncClient, committed: AsyncEngine
+) -> None:
+    await maker.post(f"/cases/{case_id}/propose-release", json=WHY)
+    await checker.post(f"/cases/{case_id}/approve-release", json=WHY)
+    async with committed.connect() as connection:
+        rows = await connection.execute(text("SELECT type, payload FROM outbox ORDER BY seq"))
+        [(event_type, payload)] = [tuple(row) for row in rows]
+    assert event_type == "backoffice.compliance.trade-cleared.v1"
+    assert msgspec.json.decode(payload)["released_by"] == "chen"
+
+
+async def test_nobody_approves_what_they_proposed(case_id: str, maker: httpx.AsyncClient) -> None:
+    await maker.post(f"/cases/{case_id}/propose-release", json=WHY)
+    refused = await maker.post(f"/cases/{case_id}/approve-release", json=WHY)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/four-eyes")
+
+
+async def test_the_database_itself_refuses_one_person_in_both_roles(
+    case_id: str, committed: AsyncEngine
+) -> None:
+    statement = text(
+        "UPDATE compliance_case SET status = 'RELEASED', proposed_by = 'mary', decided_by = 'mary',"
+        " closed_at = now() WHERE case_id = :case_id"
+    )
+    async with committed.connect() as connection:
+        with pytest.raises(IntegrityError, match="case_four_eyes"):
+            await connection.execute(statement, {"case_id": case_id})
+
+
+async def test_nothing_is_approved_that_was_not_proposed(
+    case_id: str, maker: httpx.AsyncClient, checker: httpx.AsyncClient
+) -> None:
+    early = await checker.post(f"/cases/{case_id}/approve-release", json=WHY)
+    assert (early.status_code, early.json()["type"]) == (409, "/problems/no-proposal")
+    await maker.post(f"/cases/{case_id}/propose-block", json=WHY)
+    other = await checker.post(f"/cases/{case_id}/approve-release", json=WHY)
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/other-proposal")
+
+
+async def test_an_approved_block_stops_the_trade(
+    case_id: str, trade: Trade, maker: httpx.AsyncClient, checker: httpx.AsyncClient
+) -> None:
+    await maker.post(f"/cases/{case_id}/propose-block", json=WHY)
+    await checker.post(f"/cases/{case_id}/approve-block", json=WHY)
+    [standing] = await _decisions(maker, trade_id=trade.trade_id, latest="true")
+    assert (standing["outcome"], standing["reasons"]) == (
+        "BLOCKED",
+        ["EMPLOYMENT", "LICENCE"],
+    )
+
+
+async def test_a_rejected_proposal_puts_the_case_back_in_the_queue(
+    case_id: str, maker: httpx.AsyncClient, checker: httpx.AsyncClient
+) -> None:
+    await maker.post(f"/cases/{case_id}/propose-release", json=WHY)
+    rejected = await checker.post(f"/cases/{case_id}/reject", json=WHY)
+    assert (rejected.json()["status"], rejected.json()["proposal"]) == ("OPEN", None)
+
+
+async def test_a_case_whose_trade_was_amended_can_no_longer_be_decided(
+    handle: Handle, case_id: str, trade: Trade, maker: httpx.AsyncClient, checker: httpx.AsyncClient
+) -> None:
+    await maker.post(f"/cases/{case_id}/propose-release", json=WHY)
+    await handle(TradeAmended(trade=msgspec.structs.replace(trade, version=2)))
+    refused = await checker.post(f"/cases/{case_id}/approve-release", json=WHY)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/case-closed")
+
+
+async def test_a_case_whose_trade_was_cancelled_is_closed(
+    handle: Handle, case_id: str, trade: Trade, maker: httpx.AsyncClient
+) -> None:
+    await handle(TradeCancelled(trade=msgspec.structs.replace(trade, version=2), reason="bust"))
+    assert (await maker.get(f"/cases/{case_id}")).json()["status"] == "CANCELLED"
+
+
+async def test_the_work_queue_is_filtered_by_status_reason_and_assignee(
+    case_id: str, maker: httpx.AsyncClient
+) -> None:
+    await maker.post(f"/cases/{case_id}/assign", json={"assignee": "mary"})
+
+    async def found(**filters: str) -> list[str]:
+        page = (await maker.get("/cases", params=filters)).json()
+        return [case["case_id"] for case in page["items"]]
+
+    assert await found(status="OPEN", reason="EMPLOYMENT", assigned_to="mary") == [case_id]
+    assert await found(status="RELEASED") == []
+    assert await found(reason="SANCTIONS") == []
+    assert await found(assigned_to="chen") == []
+
+
+async def test_of_two_who_read_the_same_case_and_act_at_once_one_is_told_to_read_again(
+    maker: httpx.AsyncClient, checker: httpx.AsyncClient, case_id: str
+) -> None:
+    read = (await maker.get(f"/cases/{case_id}")).headers["etag"]
+    answers = await asyncio.gather(
+        *[
+            client.post(f"/cases/{case_id}/propose-release", json=WHY, headers={"If-Match": read})
+            for client in (maker, checker)
+        ]
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 412]
+
+
+async def test_a_step_on_a_case_that_somebody_else_changed_is_refused(
+    case_id: str, maker: httpx.AsyncClient
+) -> None:
+    read = (await maker.get(f"/cases/{case_id}")).headers["ETag"]
+    first = await maker.post(f"/cases/{case_id}/propose-release", json=WHY, headers={"If-Match": read})
+    second = await maker.post(f"/cases/{case_id}/propose-block", json=WHY, headers={"If-Match": read})
+    assert (first.status_code, second.status_code) == (200, 412)
+
+
+@pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": "x" * 501}, {"reason": "a\0b"}])
+async def test_a_step_needs_a_reason_that_can_be_kept(
+    case_id: str, maker: httpx.AsyncClient, body: dict[str, str]
+) -> None:
+    refused = await maker.post(f"/cases/{case_id}/propose-release", json=body)
+    assert refused.status_code == 422
+    assert [error["field"] for error in refused.json()["errors"]] == ["/body/reason"]
+
+
+async def test_an_auditor_reads_and_does_not_decide(app: FastAPI, case_id: str) -> None:
+    async with client_for(app, "ann", Role.AUDITOR) as auditor:
+        assert (await auditor.get(f"/cases/{case_id}")).status_code == 200
+        assert (await auditor.get("/decisions")).status_code == 200
+        assert (await auditor.post(f"/cases/{case_id}/propose-release", json=WHY)).status_code == 403
+
+
+async def test_an_unknown_case_is_not_found(maker: httpx.AsyncClient) -> None:
+    unknown = "0190f000-0000-7000-8000-00000000ffff"
+    assert (await maker.get(f"/cases/{unknown}")).status_code == 404
+    assert (await maker.post(f"/cases/{unknown}/propose-release", json=WHY)).status_code == 404
+
+
+async def test_a_decision_replays_to_the_same_findings(
+    case_id: str, trade: Trade, maker: httpx.AsyncClient, checker: httpx.AsyncClient
+) -> None:
+    [decision] = await _decisions(maker, trade_id=trade.trade_id)
+    replayed = await maker.get(f"/decisions/{decision['decision_id']}/replay")
+    assert replayed.status_code == 200
+    assert replayed.json()["same"] is True
+    assert replayed.json()["findings"] == decision["findings"]
