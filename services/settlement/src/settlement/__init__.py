@@ -1,0 +1,1 @@
+"""Instructs and follows settlement at the CSD."""

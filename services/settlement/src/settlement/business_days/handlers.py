@@ -1,0 +1,61 @@
+"""What the firm's day does to settlements: its opening shows who is late, its close what is failing."""
+
+from datetime import date
+from typing import Any
+
+from backoffice_events.contracts.reference import BusinessDayClosed, BusinessDayOpened
+from backoffice_events.messaging import Batch, ConsumerSpec, Received, UnitOfWork
+from settlement.business_days import repository as business_days
+from settlement.processes import repository
+from settlement.processes.case import Case
+from settlement.processes.domain import State, may_fail, state_of
+from settlement.processes.store import cases_of, write
+
+
+async def take_business_days(batch: Batch) -> None:
+    """Record each step of a calendar's day and act on the settlements that are due by then."""
+    for received in batch.events:
+        day = received.event
+        await business_days.record(batch.connection, day, batch.now)
+        closing = isinstance(day, BusinessDayClosed)
+        await _review_due(batch, received, day.calendar, day.business_date, closing=closing)
+
+
+async def _review_due(
+    unit: UnitOfWork, cause: Received[Any], calendar: str, until: date, *, closing: bool
+) -> None:
+    cases = await cases_of(unit, await repository.lock_due(unit.connection, calendar, until))
+    for case in cases.values():
+        if closing and may_fail(case.settlement):
+            _fail(case, cause)
+        _mark_late(case)
+        case.review()
+    await write(unit, list(cases.values()))
+
+
+def _fail(case: Case, cause: Received[Any]) -> None:
+    instruction = case.settlement.instructions[-1]
+    instruction.fail()
+    case.change_instruction(instruction, "failing")
+    case.note(
+        "FAILING",
+        cause,
+        instruction_id=instruction.instruction_id,
+        quantity=f"{instruction.remaining_quantity:f}",
+        amount=f"{instruction.remaining_amount:f}",
+        reason=instruction.reason,
+    )
+    case.publish_failing(instruction, cause)
+
+
+def _mark_late(case: Case) -> None:
+    if not case.settlement.late and state_of(case.settlement) in {State.AWAITING_INSTRUCTION, State.REJECTED}:
+        case.settlement.late = True
+        case.changed.add("trade")
+
+
+CONSUMER = ConsumerSpec(
+    group="settlement.business-days",
+    contracts=(BusinessDayOpened, BusinessDayClosed),
+    handle=take_business_days,
+)

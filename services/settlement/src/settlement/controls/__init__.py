@@ -1,0 +1,1 @@
+"""Figures that others check settlement by: control totals and settlement efficiency."""

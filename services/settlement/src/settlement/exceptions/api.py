@@ -1,0 +1,105 @@
+"""The work queue over HTTP."""
+
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+
+from backoffice_chassis import (
+    IfMatch,
+    Page,
+    Paging,
+    Principal,
+    Role,
+    Router,
+    Unit,
+    check_version,
+    conflict,
+    etag,
+    not_found,
+    requires,
+)
+from backoffice_chassis.http.vocabulary import Id
+from settlement.exceptions import queue
+from settlement.exceptions.schemas import (
+    Assignment,
+    ExceptionFilters,
+    ExceptionStory,
+    ExceptionView,
+    Resolution,
+)
+
+Reader = Annotated[Principal, requires(Role.OPERATIONS, Role.AUDITOR, Role.FINANCE, Role.SRE)]
+Worker = Annotated[Principal, requires(Role.OPERATIONS)]
+
+router = Router(prefix="/exceptions", tags=["exceptions"])
+
+
+@router.get("")
+async def list_exceptions(
+    unit: Unit, paging: Paging, _: Reader, wanted: Annotated[ExceptionFilters, Query()]
+) -> Page[ExceptionView]:
+    """List exceptions, oldest first, narrowed by what is given."""
+    rows, cursor = await queue.page_of(unit.connection, wanted.model_dump(exclude_none=True), paging)
+    return Page(items=[ExceptionView.model_validate(row) for row in rows], next_cursor=cursor)
+
+
+@router.get("/{exception_id}")
+async def get_exception(exception_id: Id, unit: Unit, _: Reader, response: Response) -> ExceptionStory:
+    """Show an exception with all that was done about it."""
+    return await _story(unit, exception_id, response)
+
+
+@router.post("/{exception_id}/assign")
+async def assign_exception(
+    *, exception_id: Id, new: Assignment, unit: Unit, principal: Worker, expected: IfMatch, response: Response
+) -> ExceptionStory:
+    """Give an open exception an owner."""
+    await _open_for_change(unit, exception_id, expected)
+    await queue.assign(
+        unit.connection,
+        exception_id,
+        actor=principal.subject,
+        owner=new.owner,
+        comment=new.comment,
+        now=unit.now,
+    )
+    return await _story(unit, exception_id, response)
+
+
+@router.post("/{exception_id}/resolve")
+async def resolve_exception(
+    *,
+    exception_id: Id,
+    done: Resolution,
+    unit: Unit,
+    principal: Worker,
+    expected: IfMatch,
+    response: Response,
+) -> ExceptionStory:
+    """Say what was done about an open exception, and take it off the queue."""
+    await _open_for_change(unit, exception_id, expected)
+    await queue.resolve(
+        unit.connection, exception_id, actor=principal.subject, comment=done.comment, now=unit.now
+    )
+    return await _story(unit, exception_id, response)
+
+
+async def _open_for_change(unit: Unit, exception_id: str, expected: int | None) -> None:
+    found = _found(await queue.one(unit.connection, exception_id, lock=True), exception_id)
+    check_version(expected, found["version"])
+    if found["status"] != "OPEN":
+        detail = f"Exception {exception_id} is {found['status']}: there is nothing left to do about it."
+        raise conflict("exception-not-open", detail)
+
+
+async def _story(unit: Unit, exception_id: str, response: Response) -> ExceptionStory:
+    found = _found(await queue.one(unit.connection, exception_id), exception_id)
+    response.headers["ETag"] = etag(found["version"])
+    history = await queue.history_of(unit.connection, exception_id)
+    return ExceptionStory.model_validate({**found, "history": history})
+
+
+def _found(row: dict[str, Any] | None, exception_id: str) -> dict[str, Any]:
+    if row is None:
+        raise not_found("exception", exception_id)
+    return row

@@ -1,0 +1,1 @@
+"""The append-only history of every settlement, with the messages exchanged."""

@@ -1,0 +1,26 @@
+"""Table `status_event`: everything that happened to a settlement; the database refuses to change or delete a row."""
+
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, LargeBinary, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+from settlement.metadata import metadata
+
+status_event = Table(
+    "status_event",
+    metadata,
+    Column("status_event_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("trade_id", Uuid(as_uuid=False), nullable=False),
+    Column("instruction_id", Text),
+    Column("kind", Text, nullable=False),
+    Column(
+        "occurred_at",
+        DateTime(timezone=True),
+        nullable=False,
+        comment="sender's time of its event, else ours",
+    ),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("event_id", Uuid(as_uuid=False), comment="CloudEvents id of the event that said so"),
+    Column("details", JSONB, nullable=False),
+    Column("document", LargeBinary, comment="ISO 20022 message, byte for byte"),
+    Index("status_event_trade", "trade_id", "status_event_id"),
+)

@@ -1,0 +1,113 @@
+"""Instructions and the settlements confirmed of them, read and written set-based."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backoffice_events.messaging import bulk
+from settlement.advices.domain import Confirmation
+from settlement.instructions.domain import ZERO, Instruction
+from settlement.instructions.tables import confirmation, instruction
+
+_TERMS = (
+    "instruction_id",
+    "trade_id",
+    "number",
+    "trade_version",
+    "side",
+    "isin",
+    "instrument_type",
+    "currency",
+    "book",
+    "entity_lei",
+    "counterparty_lei",
+    "settlement_calendar",
+    "settlement_date",
+    "quantity",
+    "amount",
+)
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "settled": ("settled_quantity", "settled_amount", "settled_on", "failing"),
+    "processing": ("processing_status", "processing_reason", "processing_at"),
+    "matching": ("matching_status", "matching_reason", "matching_at"),
+    "settlement": ("settlement_status", "settlement_reason", "settlement_at"),
+    "cancellation": ("cancellation_status", "cancellation_reason"),
+    "failing": ("failing", "failed_on"),
+}
+_PROGRESS = (
+    "settled_quantity",
+    "settled_amount",
+    *_PARTS["processing"],
+    *_PARTS["matching"],
+    *_PARTS["settlement"],
+    *_PARTS["cancellation"],
+    "failing",
+    "failed_on",
+    "settled_on",
+)
+_COLUMNS = ", ".join((*_TERMS, *_PROGRESS, "version")).replace("trade_id", "trade_id::text", 1)
+_OF_TRADES = text(
+    f"SELECT {_COLUMNS} FROM instruction WHERE trade_id = ANY(CAST(:ids AS uuid[])) ORDER BY trade_id, number"  # noqa: S608 - constants
+)
+_REFERENCES = text(
+    "SELECT instruction_id, csd_reference FROM confirmation WHERE instruction_id = ANY(CAST(:ids AS text[]))"
+)
+
+
+async def of_trades(connection: AsyncConnection, trade_ids: Sequence[str]) -> dict[str, list[Instruction]]:
+    """Return all instructions of these trades, oldest first, with the references of what settled of them."""
+    if not trade_ids:
+        return {}
+    found: dict[str, list[Instruction]] = defaultdict(list)
+    for row in await connection.execute(_OF_TRADES, {"ids": trade_ids}):
+        one = Instruction(*row)
+        found[one.trade_id].append(one)
+    await _fill_references(connection, [one for many in found.values() for one in many])
+    return found
+
+
+async def _fill_references(connection: AsyncConnection, instructions: Sequence[Instruction]) -> None:
+    """Only what settled something before can hear the same confirmation twice."""
+    settled = {one.instruction_id: one for one in instructions if one.settled_quantity > ZERO}
+    if settled:
+        for instruction_id, reference in await connection.execute(_REFERENCES, {"ids": list(settled)}):
+            settled[instruction_id].csd_references.add(reference)
+
+
+async def update(connection: AsyncConnection, changes: Iterable[tuple[Instruction, set[str]]]) -> None:
+    """Write back the parts of instructions that changed; like changes together, in one statement each."""
+    groups: dict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)
+    for one, parts in changes:
+        row = {"instruction_id": one.instruction_id, "live": one.live, "version": one.version + 1}
+        row |= {name: getattr(one, name) for part in sorted(parts) for name in _PARTS[part]}
+        groups[frozenset(row)].append(row)
+    for rows in groups.values():
+        await bulk.update(connection, instruction, rows, key=["instruction_id"])
+
+
+async def create(connection: AsyncConnection, instructions: Iterable[Instruction], now: datetime) -> None:
+    """Store instructions just sent, as they left; what happened to them since is for `update`."""
+    rows = [{name: getattr(one, name) for name in _TERMS} | {"instructed_at": now} for one in instructions]
+    await bulk.insert(connection, instruction, rows)
+
+
+async def record_confirmations(
+    connection: AsyncConnection, confirmations: Sequence[Confirmation], now: datetime
+) -> None:
+    """Store each settlement that the CSD confirmed."""
+    rows = [
+        {
+            "instruction_id": one.instruction_id,
+            "csd_reference": one.csd_reference,
+            "settled_quantity": one.settled_quantity,
+            "settled_amount": one.settled_amount,
+            "effective_date": one.effective_date,
+            "confirmed_at": now,
+        }
+        for one in confirmations
+    ]
+    await bulk.insert(connection, confirmation, rows)

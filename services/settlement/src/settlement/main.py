@@ -1,0 +1,35 @@
+"""The settlement service: `python -m settlement.main all|api|worker|migrate`."""
+
+from pathlib import Path
+
+from backoffice_chassis import Clock, Service, ServiceSettings, SystemClock, run
+from settlement.advices.handlers import CONSUMER as ADVICES
+from settlement.business_days.handlers import CONSUMER as BUSINESS_DAYS
+from settlement.controls.api import router as controls
+from settlement.exceptions.api import router as exceptions
+from settlement.instructions.api import router as instructions
+from settlement.processes.api import router as settlements
+from settlement.processes.handlers import CONSUMER as FACTS
+
+
+def build(settings: ServiceSettings, clock: Clock) -> Service:
+    """Put the service together."""
+    return Service(
+        name="settlement",
+        title="Settlement",
+        description="Instructs confirmed and cleared trades at the CSD and follows them until they settle.",
+        settings=settings,
+        routers=[settlements, instructions, exceptions, controls],
+        consumers=[FACTS, ADVICES, BUSINESS_DAYS],
+        migrations=Path(__file__).parents[2] / "migrations",
+        clock=clock,
+    )
+
+
+def main() -> None:
+    """Run what the command line names."""
+    run(lambda: build(ServiceSettings(), SystemClock()))
+
+
+if __name__ == "__main__":
+    main()

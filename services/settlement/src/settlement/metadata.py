@@ -1,0 +1,5 @@
+"""The one MetaData of the service's tables."""
+
+from sqlalchemy import MetaData
+
+metadata = MetaData()

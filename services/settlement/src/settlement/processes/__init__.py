@@ -1,0 +1,1 @@
+"""One settlement process for each trade: from captured to settled or cancelled."""

@@ -1,0 +1,137 @@
+"""One settlement with what has happened to it in this unit of work, kept in memory until it is written set-based."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from msgspec.json import Decoder
+
+from backoffice_events.contracts.base import Event
+from backoffice_events.contracts.settlement import InstructionFailing, InstructionSettled
+from backoffice_events.contracts.trading import Trade
+from backoffice_events.contracts.vocabulary import InstrumentType, Side
+from backoffice_events.messaging import Received
+from settlement.advices.domain import Confirmation
+from settlement.exceptions.domain import Condition, conditions
+from settlement.instructions.domain import Instruction
+from settlement.processes.domain import Settlement
+
+Cause = Received[Any] | None
+
+_decode_trade = Decoder(Trade).decode
+
+
+@dataclass(slots=True)
+class HistoryEntry:
+    """One line of the history. occurred_at None: when it is recorded."""
+
+    kind: str
+    instruction_id: str | None
+    details: dict[str, Any]
+    document: bytes | None
+    occurred_at: datetime | None
+    event_id: str | None
+
+
+@dataclass(slots=True)
+class Case:
+    """A settlement under change, and everything that leaves it when the changes are written.
+
+    changed: which parts of the settlement (groups of its columns); changed_instructions: likewise, by instruction.
+    """
+
+    settlement: Settlement
+    changed: set[str] = field(default_factory=set)
+    new_terms: Trade | None = None
+    changed_instructions: dict[str, tuple[Instruction, set[str]]] = field(default_factory=dict)
+    new_instructions: list[Instruction] = field(default_factory=list)
+    confirmations: list[Confirmation] = field(default_factory=list)
+    history: list[HistoryEntry] = field(default_factory=list)
+    outgoing: list[tuple[Event, Cause]] = field(default_factory=list)
+    opened: list[Condition] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+
+    def note(
+        self,
+        kind: str,
+        cause: Cause,
+        *,
+        instruction_id: str | None = None,
+        document: bytes | None = None,
+        **details: Any,
+    ) -> None:
+        """Add a line to the history."""
+        occurred_at, event_id = (cause.time, cause.event_id) if cause is not None else (None, None)
+        self.history.append(HistoryEntry(kind, instruction_id, details, document, occurred_at, event_id))
+
+    def trade(self) -> Trade:
+        """Return the current terms, decoding the stored ones when they are not at hand."""
+        trade = self.settlement.trade
+        if trade is None:
+            trade = self.settlement.trade = _decode_trade(self.settlement.terms or "")
+        return trade
+
+    def change_instruction(self, instruction: Instruction, *parts: str) -> None:
+        """Note which parts of an instruction have to be written."""
+        _, known = self.changed_instructions.setdefault(instruction.instruction_id, (instruction, set()))
+        known.update(parts)
+
+    def review(self) -> None:
+        """Open an exception for every condition that came to hold, and close those that hold no longer."""
+        settlement = self.settlement
+        now = {condition.kind.value: condition for condition in conditions(settlement)}
+        if not now and not settlement.raised:
+            return
+        for kind, cause in list(settlement.raised.items()):
+            if kind not in now or now[kind].cause != cause:
+                del settlement.raised[kind]
+                self.closed.append(kind)
+                self.changed.add("raised")
+        for kind, condition in now.items():
+            if kind not in settlement.raised:
+                settlement.raised[kind] = condition.cause
+                self.opened.append(condition)
+                self.changed.add("raised")
+
+    def publish_settled(self, instruction: Instruction, confirmation: Confirmation, cause: Cause) -> None:
+        """Tell the platform that the CSD settled something."""
+        event = InstructionSettled(
+            **self._state_of(instruction),
+            settled_quantity=confirmation.settled_quantity,
+            settled_amount=confirmation.settled_amount,
+            remaining_quantity=instruction.remaining_quantity,
+            remaining_amount=instruction.remaining_amount,
+            effective_date=confirmation.effective_date,
+            csd_reference=confirmation.csd_reference,
+        )
+        self.outgoing.append((event, cause))
+
+    def publish_failing(self, instruction: Instruction, cause: Cause) -> None:
+        """Tell the platform that the intended settlement date ended with something unsettled."""
+        event = InstructionFailing(
+            **self._state_of(instruction),
+            failing_quantity=instruction.remaining_quantity,
+            failing_amount=instruction.remaining_amount,
+            failed_on=instruction.settlement_date,
+            reason=instruction.reason,
+        )
+        self.outgoing.append((event, cause))
+
+    def _state_of(self, instruction: Instruction) -> dict[str, Any]:
+        """Number the event and return what every settlement event says."""
+        self.settlement.sequence += 1
+        self.changed.add("sequence")
+        return {
+            "instruction_id": instruction.instruction_id,
+            "trade_id": instruction.trade_id,
+            "trade_version": instruction.trade_version,
+            "sequence": self.settlement.sequence,
+            "side": Side(instruction.side),
+            "isin": instruction.isin,
+            "instrument_type": InstrumentType(instruction.instrument_type),
+            "currency": instruction.currency,
+            "book": instruction.book,
+            "entity_lei": instruction.entity_lei,
+            "counterparty_lei": instruction.counterparty_lei,
+            "settlement_calendar": instruction.settlement_calendar,
+        }

@@ -1,0 +1,159 @@
+"""Settlements read under lock and written back, whatever their number, in a handful of statements.
+
+Every writer locks settlements in the order of trade_id before it reads their instructions, so writers never wait for
+one another in a circle and always see the instructions as they are.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backoffice_events.contracts.trading import Trade
+from backoffice_events.messaging import bulk
+from settlement.processes.case import Case
+from settlement.processes.domain import OPEN_STATES, Settlement, state_of
+from settlement.processes.tables import settlement as table
+
+_COLUMNS = (
+    "trade_id::text, version, trade_version, cancelled, terms, settlement_date, settlement_calendar,"
+    " confirmed_trade_version, confirmation_version, confirmed, decision_trade_version, decision_version, decision,"
+    " sequence, late, inexpressible, raised::text AS raised, instruction_id"
+)
+_LOCK = "ORDER BY trade_id FOR UPDATE"
+_BY_TRADE = text(
+    f"SELECT {_COLUMNS} FROM settlement WHERE trade_id = ANY(CAST(:ids AS uuid[])) {_LOCK}"  # noqa: S608 - constants
+)
+_BY_INSTRUCTION = text(
+    f"SELECT {_COLUMNS} FROM settlement WHERE trade_id IN"  # noqa: S608 - constants
+    f" (SELECT trade_id FROM instruction WHERE instruction_id = ANY(CAST(:ids AS text[]))) {_LOCK}"
+)
+_DUE = text(
+    f"SELECT {_COLUMNS} FROM settlement WHERE settlement_calendar = :calendar AND settlement_date <= :until"  # noqa: S608 - constants
+    f" AND state IN ({', '.join(repr(str(state)) for state in OPEN_STATES)}) {_LOCK}"
+)
+
+_encode = msgspec.json.Encoder(decimal_format="string").encode
+
+
+async def lock_by_trade(
+    connection: AsyncConnection, trade_ids: Iterable[str]
+) -> tuple[list[Settlement], list[str]]:
+    """Lock the settlements of these trades; return them and the trades among them that were instructed."""
+    return await _lock(connection, _BY_TRADE, {"ids": sorted(trade_ids)})
+
+
+async def lock_by_instruction(
+    connection: AsyncConnection, instruction_ids: Iterable[str]
+) -> tuple[list[Settlement], list[str]]:
+    """Lock the settlements that these instructions belong to."""
+    return await _lock(connection, _BY_INSTRUCTION, {"ids": sorted(instruction_ids)})
+
+
+async def lock_due(
+    connection: AsyncConnection, calendar: str, until: date
+) -> tuple[list[Settlement], list[str]]:
+    """Lock the open settlements of a calendar whose settlement date is not after `until`."""
+    return await _lock(connection, _DUE, {"calendar": calendar, "until": until})
+
+
+async def _lock(
+    connection: AsyncConnection, statement: TextClause, parameters: Mapping[str, Any]
+) -> tuple[list[Settlement], list[str]]:
+    settlements: list[Settlement] = []
+    instructed: list[str] = []
+    for row in await connection.execute(statement, parameters):
+        settlement = Settlement(*row[:-2])
+        if row.raised != "{}":
+            settlement.raised = msgspec.json.decode(row.raised)
+        settlements.append(settlement)
+        if row.instruction_id is not None:
+            instructed.append(settlement.trade_id)
+    return settlements, instructed
+
+
+async def create(connection: AsyncConnection, cases: Sequence[Case], now: datetime) -> set[str]:
+    """Store settlements of trades not known so far; return those that are stored by this.
+
+    One that another transaction created meanwhile is left alone.
+    """
+    stored: set[str] = set()
+    for rows in _grouped({"created_at": now} | _row(case, now) for case in cases):
+        found = await bulk.insert(
+            connection, table, rows, on_conflict="(trade_id) DO NOTHING", returning=["trade_id"]
+        )
+        stored.update(row[0] for row in found)
+    return stored
+
+
+async def update(connection: AsyncConnection, cases: Iterable[Case], now: datetime) -> None:
+    """Write the changed parts of settlements back."""
+    for rows in _grouped(_row(case, now) for case in cases if case.changed):
+        await bulk.update(connection, table, rows, key=["trade_id"])
+
+
+def _grouped(rows: Iterable[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
+    """Put rows with the same columns together: one statement each, and there are few kinds in a batch."""
+    groups: dict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[frozenset(row)].append(row)
+    for group in groups.values():
+        group.sort(key=itemgetter("trade_id"))
+    return groups.values()
+
+
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "trade": ("trade_version", "cancelled", "late", "inexpressible"),
+    "confirmation": ("confirmed_trade_version", "confirmation_version", "confirmed"),
+    "decision": ("decision_trade_version", "decision_version", "decision"),
+    "sequence": ("sequence",),
+    "raised": ("raised",),
+}
+
+
+def _row(case: Case, now: datetime) -> dict[str, Any]:
+    """Return the columns of the parts that changed."""
+    one = case.settlement
+    row: dict[str, Any] = {
+        "trade_id": one.trade_id,
+        "version": one.version + 1,
+        "state": state_of(one).value,
+        "updated_at": now,
+    }
+    for part in sorted(case.changed):
+        for name in _PARTS.get(part, ()):
+            row[name] = getattr(one, name)
+    if "instruction" in case.changed:
+        row["instruction_id"] = one.instructions[-1].instruction_id
+    if case.new_terms is not None:
+        row |= _terms(case.new_terms)
+    return row
+
+
+_TERMS = (
+    "source_system",
+    "trade_reference",
+    "isin",
+    "currency",
+    "quantity",
+    "trade_date",
+    "settlement_date",
+    "settlement_calendar",
+    "book",
+    "entity_lei",
+    "counterparty_lei",
+)
+
+
+def _terms(trade: Trade) -> dict[str, Any]:
+    columns = {name: getattr(trade, name) for name in _TERMS}
+    columns["terms"] = _encode(trade).decode()
+    columns["side"] = trade.side.value
+    columns["instrument_type"] = trade.instrument_type.value
+    columns["amount"] = trade.net_amount
+    return columns

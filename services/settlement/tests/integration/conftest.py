@@ -1,0 +1,22 @@
+"""A database of its own for each test, and the service's handlers on it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from settlement_world import World
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+
+@pytest.fixture
+async def engine(migrated_database: Callable[[Path], Awaitable[str]]) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(await migrated_database(MIGRATIONS))
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def world(engine: AsyncEngine) -> World:
+    return World(engine)
