@@ -1,0 +1,1 @@
+"""Books journals and keeps the stock record."""

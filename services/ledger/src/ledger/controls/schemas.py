@@ -1,0 +1,90 @@
+"""What the books prove of themselves, as it is served."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from ledger.journals.domain import JournalKind
+
+
+class CurrencyControl(BaseModel):
+    """Totals of one currency over all lines; balances are debit minus credit."""
+
+    currency: str
+    debit: Decimal
+    credit: Decimal
+    balanced: bool
+    cash: Decimal
+    receivable_unsettled: Decimal
+    payable_unsettled: Decimal
+    fails_to_deliver: Decimal
+    fails_to_receive: Decimal
+
+
+class Difference(BaseModel):
+    """A key under which a rollup and what it is made of disagree."""
+
+    key: str
+    rollup: str
+    lines: str
+
+
+class ControlTotals(BaseModel):
+    """Totals of the whole books, computed from the lines themselves and compared with what is kept beside them."""
+
+    ok: bool = Field(description="Every control below holds.")
+    trades: int
+    journals: int
+    lines: int
+    movements: int
+    reversals: int
+    balanced: bool = Field(description="Debits equal credits in every journal and currency.")
+    unbalanced_journals: list[UUID] = Field(description="The first of those that do not balance.")
+    incomplete_journals: int = Field(description="Journals whose lines or movement are missing.")
+    duplicates: int = Field(description="Journals posted twice for one event, or for one key of a trade.")
+    rollups_equal_lines: bool
+    balance_differences: list[Difference] = Field(
+        description="The first accounts whose rollup is not their lines."
+    )
+    positions_equal_movements: bool
+    position_differences: list[Difference]
+    positions_add_up: bool = Field(
+        description="Settled + unsettled + failing = trade-date, in every position."
+    )
+    currencies: list[CurrencyControl]
+
+
+class JournalReference(BaseModel):
+    """One journal of a trade."""
+
+    journal_id: UUID
+    kind: JournalKind
+    trade_version: int
+    source_event_id: UUID
+    csd_reference: str | None
+    reverses: UUID | None
+    posting_date: date
+    recorded_at: datetime
+
+
+class TradeAmounts(BaseModel):
+    """Balances that a trade's journals leave in one currency, debit minus credit."""
+
+    currency: str
+    unsettled: Decimal
+    fails: Decimal
+    cash: Decimal
+
+
+class TradeExtract(BaseModel):
+    """All that the books say of one trade."""
+
+    trade_id: UUID
+    trade_date_quantity: Decimal
+    settled_quantity: Decimal
+    unsettled_quantity: Decimal
+    failing_quantity: Decimal
+    amounts: list[TradeAmounts]
+    journals: list[JournalReference]

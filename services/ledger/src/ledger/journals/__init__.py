@@ -1,0 +1,1 @@
+"""Journals: posting rules, the books of each trade, and the journal as it is read."""

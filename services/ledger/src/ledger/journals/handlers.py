@@ -1,0 +1,60 @@
+"""Books trades and settlements."""
+
+from typing import Final
+
+from backoffice_events.contracts.trading import TradeAmended, TradeCancelled
+from backoffice_events.ids import new_id
+from backoffice_events.messaging import Batch, ConsumerSpec, Received
+from ledger.accounts.repository import closed_accounts
+from ledger.business_days.repository import lock_first_open_days
+from ledger.journals import repository
+from ledger.journals.assembly import PostingRun
+from ledger.journals.booking import BOOKABLE, BookableEvent, post
+from ledger.journals.books import TradeBooks
+from ledger.journals.domain import Journal, PostingError
+
+
+async def book(batch: Batch) -> None:
+    """Post the journals that the events lead to; dead-letter the events that can't be booked."""
+    run = await _posting_run(batch)
+    books = await repository.lock_books(
+        batch.connection,
+        {received.key for received in batch.events},
+        {
+            received.key
+            for received in batch.events
+            if isinstance(received.event, TradeAmended | TradeCancelled)
+        },
+    )
+    journals = [
+        journal
+        for received in batch.events
+        for journal in _journals(batch, received, books[received.key], run)
+    ]
+    await repository.post(batch.connection, journals, batch.now)
+
+
+async def _posting_run(batch: Batch) -> PostingRun:
+    calendars = {_calendar(received.event) for received in batch.events}
+    return PostingRun(
+        first_open_day=await lock_first_open_days(batch.connection, calendars),
+        closed_accounts=await closed_accounts(batch.connection),
+        new_id=new_id,
+    )
+
+
+def _calendar(event: BookableEvent) -> str:
+    return event.trade.settlement_calendar if hasattr(event, "trade") else event.settlement_calendar
+
+
+def _journals(
+    batch: Batch, received: Received[BookableEvent], books: TradeBooks, run: PostingRun
+) -> list[Journal]:
+    try:
+        return post(books, received.event, received.event_id, run)
+    except PostingError as refusal:
+        batch.refuse(received, str(refusal))
+        return []
+
+
+CONSUMER: Final = ConsumerSpec(group="ledger.trades", contracts=BOOKABLE, handle=book, ordered=True)

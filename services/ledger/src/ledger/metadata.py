@@ -1,0 +1,5 @@
+"""The one MetaData of the ledger's database."""
+
+from sqlalchemy import MetaData
+
+metadata = MetaData()

@@ -1,0 +1,27 @@
+"""Positions over HTTP."""
+
+from datetime import date
+from typing import Annotated, Final
+
+from fastapi import Query
+
+from backoffice_chassis import Page, Paging, Router, Unit
+from ledger.positions import repository
+from ledger.positions.schemas import Position
+from ledger.reading import Name, Reader
+
+router: Final = Router(tags=["positions"])
+
+
+@router.get("/positions")
+async def list_positions(
+    unit: Unit,
+    _: Reader,
+    page: Paging,
+    as_of: Annotated[date | None, Query(description="Last day of the books that counts.")] = None,
+    book: Annotated[Name | None, Query()] = None,
+    isin: Annotated[Name | None, Query()] = None,
+) -> Page[Position]:
+    """Return what each book holds of each instrument: settled, in flight and failing."""
+    rows, cursor = await repository.positions(unit.connection, as_of, book, isin, page)
+    return Page(items=[Position(**row._mapping) for row in rows], next_cursor=cursor)

@@ -1,0 +1,19 @@
+"""Positions as they are served."""
+
+from decimal import Decimal
+
+from pydantic import BaseModel, Field
+
+
+class Position(BaseModel):
+    """A book's holding of an instrument, in units (face amount for a bond); what was sold short is negative.
+
+    trade_date_quantity = settled_quantity + unsettled_quantity + failing_quantity.
+    """
+
+    book: str
+    isin: str
+    trade_date_quantity: Decimal = Field(description="All that was traded.")
+    settled_quantity: Decimal = Field(description="What the CSD confirmed.")
+    unsettled_quantity: Decimal = Field(description="Traded, not settled, and not failing.")
+    failing_quantity: Decimal = Field(description="Not settled on its intended settlement date.")
