@@ -1,0 +1,1 @@
+"""Employees and what they are licensed for."""

@@ -1,0 +1,214 @@
+"""Employees over HTTP: hired, changed, licensed, on leave, leaving, and read."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query, Response
+from sqlalchemy import Row, select
+
+from backoffice_chassis import (
+    FieldError,
+    IfMatch,
+    Page,
+    Paging,
+    Principal,
+    Problem,
+    Role,
+    Router,
+    Unit,
+    check_version,
+    conflict,
+    etag,
+    fetch_page,
+    invalid,
+    not_found,
+    requires,
+)
+from backoffice_chassis.http.problems import precondition_required
+from backoffice_chassis.http.vocabulary import ShortText
+from backoffice_events.contracts.hr import Employee, Licence
+from backoffice_events.messaging import UnitOfWork
+from hr.employees import domain, repository, schemas
+from hr.employees.domain import EmployeeEvent
+from hr.employees.hiring import hire_all
+from hr.employees.tables import employee, employee_version
+
+router = Router(prefix="/employees", tags=["Employees"])
+
+Reader = Annotated[Principal, requires(Role.HR, Role.OPERATIONS, Role.COMPLIANCE_OFFICER, Role.AUDITOR)]
+Officer = Annotated[Principal, requires(Role.HR)]
+EmployeeId = Annotated[schemas.EmployeeId, Path()]
+
+
+@router.post("", status_code=201, response_model=schemas.EmployeeOut)
+async def hire_employee(hiring: schemas.Hiring, response: Response, unit: Unit, principal: Officer) -> Any:
+    """Hire somebody, with the licences they bring."""
+    outcome = await hire_all(unit, [hiring.model_dump()], principal.subject)
+    if outcome.refused:
+        raise _refused(outcome.refused[0])
+    response.status_code = 201 if outcome.events else 200
+    return await _answer(unit, hiring.employee_id, response, principal)
+
+
+@router.post("/bulk", response_model=schemas.BulkHired)
+async def hire_many(hirings: schemas.BulkHiring, unit: Unit, principal: Officer) -> Any:
+    """Hire many at once: good rows are taken, the others named with what is wrong; sent twice, it hires once."""
+    outcome = await hire_all(unit, hirings.rows, principal.subject)
+    refused = sorted(outcome.refused, key=lambda row: row.row)
+    return {"hired": len(outcome.events), "unchanged": outcome.unchanged, "refused": refused}
+
+
+@router.get("", response_model=Page[schemas.EmployeeOut])
+async def list_employees(
+    unit: Unit,
+    paging: Paging,
+    principal: Reader,
+    department: Annotated[ShortText | None, Query()] = None,
+) -> Any:
+    """List employees by personnel number, leavers included."""
+    query = repository.employees_with_persons()
+    if department is not None:
+        query = query.where(employee.c.department == department)
+    found, cursor = await fetch_page(unit.connection, query, [employee.c.employee_id], paging)
+    return {"items": [_shown(row, principal) for row in found], "next_cursor": cursor}
+
+
+@router.get("/{employee_id}", response_model=schemas.EmployeeOut)
+async def read_employee(employee_id: EmployeeId, response: Response, unit: Unit, principal: Reader) -> Any:
+    """Read one employee."""
+    return await _answer(unit, employee_id, response, principal)
+
+
+@router.get("/{employee_id}/history", response_model=Page[schemas.EmployeeVersionOut])
+async def read_history(employee_id: EmployeeId, unit: Unit, paging: Paging, _: Reader) -> Any:
+    """Read every version of an employee: what changed, when it was recorded and by whom."""
+    query = select(employee_version).where(employee_version.c.employee_id == employee_id)
+    found, cursor = await fetch_page(unit.connection, query, [employee_version.c.version], paging)
+    if not found and paging.cursor is None:
+        raise not_found("employee", employee_id)
+    return {"items": [row._mapping for row in found], "next_cursor": cursor}
+
+
+class Change:
+    """One employee, locked for one change by one officer."""
+
+    def __init__(
+        self,
+        employee_id: EmployeeId,
+        response: Response,
+        *,
+        unit: Unit,
+        principal: Officer,
+        if_match: IfMatch,
+    ) -> None:
+        self.employee_id = employee_id
+        self.response = response
+        self.unit = unit
+        self.principal = principal
+        self.if_match = if_match
+
+    async def apply(self, decide: Callable[[Employee], EmployeeEvent | None]) -> schemas.EmployeeOut:
+        """Record what `decide` makes of the employee; answer them as they are then."""
+        row = await self.locked()
+        try:
+            event = decide(repository.as_employee(row))
+        except domain.EmploymentRefusedError as error:
+            raise invalid([FieldError(f"/body/{error.field}", str(error))]) from error
+        if event is not None:
+            await repository.record(self.unit, [event], self.principal.subject)
+        return await _answer(self.unit, self.employee_id, self.response, self.principal)
+
+    async def locked(self) -> Row[Any]:
+        """Return the employee, locked. Raises 404, and 412 when the caller saw an older version."""
+        row = await repository.find(self.unit.connection, self.employee_id, lock=True)
+        if row is None:
+            raise not_found("employee", self.employee_id)
+        check_version(self.if_match, row.version)
+        return row
+
+
+OneChange = Annotated[Change, Depends()]
+
+
+@router.patch("/{employee_id}", response_model=schemas.EmployeeOut)
+async def change_employee(patch: schemas.EmployeePatch, change: OneChange) -> schemas.EmployeeOut:
+    """Change department or name; `If-Match` must carry the ETag last read."""
+    if change.if_match is None:
+        raise precondition_required("Read the employee first, then send the ETag as `If-Match`.")
+    row = await change.locked()
+    stated = {field: value for field, value in patch.model_dump().items() if value is not None}
+    changes = {field: value for field, value in stated.items() if row._mapping[field] != value}
+    if not changes:
+        return await change.apply(lambda _: None)
+    person = repository.Person(
+        change.employee_id,
+        changes.get("given_name", row.given_name),
+        changes.get("family_name", row.family_name),
+        row.date_of_birth,
+    )
+    await repository.name(change.unit, [person], change.principal.subject)
+    return await change.apply(
+        lambda known: domain.change_department(known, changes.get("department", known.department))
+    )
+
+
+@router.post("/{employee_id}/licences", response_model=schemas.EmployeeOut)
+async def grant_licence(licence: schemas.LicenceIn, change: OneChange) -> schemas.EmployeeOut:
+    """Grant a licence to trade a product; licences for one product do not overlap."""
+    granted = Licence(product=licence.product, valid_from=licence.valid_from, valid_to=licence.valid_to)
+    return await change.apply(lambda known: domain.grant_licence(known, granted))
+
+
+@router.post("/{employee_id}/licences/end", response_model=schemas.EmployeeOut)
+async def end_licence(end: schemas.LicenceEnd, change: OneChange) -> schemas.EmployeeOut:
+    """End, or shorten, the licence for a product that holds on the last day given."""
+    return await change.apply(lambda known: domain.end_licence(known, end.product, end.last_day))
+
+
+@router.post("/{employee_id}/leave", response_model=schemas.EmployeeOut)
+async def put_on_leave(leave: schemas.Leave, change: OneChange) -> schemas.EmployeeOut:
+    """Record a leave; whoever is on leave may not trade."""
+    return await change.apply(lambda known: domain.put_on_leave(known, leave.first_day, leave.last_day))
+
+
+@router.post("/{employee_id}/return", response_model=schemas.EmployeeOut)
+async def return_from_leave(back: schemas.Return, change: OneChange) -> schemas.EmployeeOut:
+    """Record the return from a leave whose last day was left open."""
+    return await change.apply(lambda known: domain.return_from_leave(known, back.first_day))
+
+
+@router.post("/{employee_id}/termination", response_model=schemas.EmployeeOut)
+async def terminate(termination: schemas.Termination, change: OneChange) -> schemas.EmployeeOut:
+    """End the employment after a last day; licences end with it."""
+    return await change.apply(lambda known: domain.terminate(known, termination.last_day))
+
+
+@router.post("/{employee_id}/rehiring", response_model=schemas.EmployeeOut)
+async def rehire(rehiring: schemas.Rehiring, change: OneChange) -> schemas.EmployeeOut:
+    """Hire somebody again who had left; licences have to be granted anew."""
+    return await change.apply(lambda known: domain.rehire(known, rehiring.hired_on))
+
+
+async def _answer(
+    unit: UnitOfWork, employee_id: str, response: Response, principal: Principal
+) -> schemas.EmployeeOut:
+    row = await repository.find(unit.connection, employee_id)
+    if row is None:
+        raise not_found("employee", employee_id)
+    response.headers["ETag"] = etag(row.version)
+    return schemas.EmployeeOut.model_validate(_shown(row, principal))
+
+
+def _shown(row: Row[Any], principal: Principal) -> dict[str, Any]:
+    """Return what the caller may see: names and birth dates are HR's."""
+    fields = dict(row._mapping)
+    if not principal.has(Role.HR):
+        fields.update(given_name=None, family_name=None, date_of_birth=None)
+    return fields
+
+
+def _refused(row: schemas.RefusedRow) -> Problem:
+    errors = [FieldError(f"/body/{fault.field}", fault.reason) for fault in row.errors]
+    if any(fault.field == "employee_id" for fault in row.errors):
+        return conflict("employee-known", f"The personnel number {row.errors[0].reason}.")
+    return invalid(errors)

@@ -1,0 +1,40 @@
+"""Tables of hr: employees as they are, every version they had, and their names, which never leave this database."""
+
+from sqlalchemy import Column, Date, DateTime, Integer, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from hr.metadata import metadata
+
+employee = Table(
+    "employee",
+    metadata,
+    Column("employee_id", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("department", Text, nullable=False),
+    Column("employment", JSONB, nullable=False),
+    Column("licences", JSONB, nullable=False),
+)
+
+employee_version = Table(
+    "employee_version",
+    metadata,
+    Column("employee_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("change", Text, nullable=False),
+    Column("department", Text, nullable=False),
+    Column("employment", JSONB, nullable=False),
+    Column("licences", JSONB, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("recorded_by", Text, nullable=False),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("employee_id", Text, primary_key=True),
+    Column("given_name", Text, nullable=False),
+    Column("family_name", Text, nullable=False),
+    Column("date_of_birth", Date),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("changed_by", Text, nullable=False),
+)
