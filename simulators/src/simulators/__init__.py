@@ -1,0 +1,1 @@
+"""The outside world: front office, counterparties, CSD, identity provider."""

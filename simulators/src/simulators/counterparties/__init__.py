@@ -1,0 +1,1 @@
+"""The firms on the other side: they confirm what was dealt, mostly in time, mostly right."""

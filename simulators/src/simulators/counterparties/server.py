@@ -1,0 +1,106 @@
+"""The counterparties on Kafka. The topics are their memory: read from the beginning at start, then followed."""
+
+import asyncio
+import contextlib
+import heapq
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from backoffice_events.contracts.counterparty import COUNTERPARTY_CONFIRMATIONS
+from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES
+from backoffice_events.publisher import Publisher
+from simulators.counterparties.behaviour import Behaviour, Sending, When
+from simulators.counterparties.confirming import Counterparties
+from simulators.counterparties.settings import CounterpartySettings
+from simulators.market import REFERENCE_TOPICS, Market
+from simulators.topics import decoded, poll, reading, until_now
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "urn:counterparties:simulator"
+_RETRY_SECONDS = 1.0
+
+
+async def serve(settings: CounterpartySettings, stop: asyncio.Event) -> None:
+    """Run until `stop` is set. A broker that is away is waited for."""
+    while not stop.is_set():
+        try:
+            await _run(settings, stop)
+        except KafkaError as error:
+            log.warning("the broker does not answer; starting again from the topics", error=repr(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _RETRY_SECONDS)
+
+
+async def _run(settings: CounterpartySettings, stop: asyncio.Event) -> None:
+    servers = settings.kafka_bootstrap_servers
+    market = Market()
+    mailroom = Mailroom(settings, await _sent_before(servers))
+    firms = Counterparties(market)
+    behaviour = Behaviour(settings.rates, settings.seed)
+    async with (
+        Publisher(bootstrap_servers=servers, source=SOURCE) as publisher,
+        reading(servers, REFERENCE_TOPICS) as facts,
+        reading(servers, [FRONTOFFICE_TRADES]) as trades,
+    ):
+        await _learn(market, facts)
+        while not stop.is_set():
+            for received in decoded(await poll(trades)):
+                right = firms.hear(received.event)
+                if right is None:
+                    continue
+                for sending in behaviour.sendings(right):
+                    mailroom.put(sending)
+            due = mailroom.due()
+            await publisher.send(
+                [publisher.record(each.confirmation, event_id=each.event_id) for each in due]
+            )
+            await _learn(market, facts)
+
+
+async def _learn(market: Market, facts: AIOKafkaConsumer) -> None:
+    async for records in until_now(facts):
+        for received in decoded(records):
+            market.learn(received.event)
+
+
+async def _sent_before(servers: str) -> frozenset[str]:
+    ids: set[str] = set()
+    async with reading(servers, [COUNTERPARTY_CONFIRMATIONS]) as confirmations:
+        async for records in until_now(confirmations):
+            ids.update(received.event_id for received in decoded(records))
+    return frozenset(ids)
+
+
+class Mailroom:
+    """Holds confirmations until they are due; what was sent before a restart is not sent again."""
+
+    def __init__(self, settings: CounterpartySettings, sent_before: frozenset[str]) -> None:
+        self._seconds: dict[When, Decimal] = {
+            When.AT_ONCE: Decimal(0),
+            When.IN_TIME: settings.delay_seconds,
+            When.LATE: settings.late_seconds,
+        }
+        self._sent_before = sent_before
+        self._heap: list[tuple[float, int, Sending]] = []
+        self._count = 0
+
+    def put(self, sending: Sending) -> None:
+        """Take a confirmation in."""
+        if sending.event_id not in self._sent_before:
+            self._count += 1
+            due = time.monotonic() + float(self._seconds[sending.when])
+            heapq.heappush(self._heap, (due, self._count, sending))
+
+    def due(self) -> Sequence[Sending]:
+        """Give out what is due now."""
+        now = time.monotonic()
+        sendings = []
+        while self._heap and self._heap[0][0] <= now:
+            sendings.append(heapq.heappop(self._heap)[2])
+        return sendings

@@ -1,0 +1,135 @@
+"""The CSD on Kafka. Its topics are its memory: it reads them from the beginning when it starts, and then goes on."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Sequence
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from backoffice_events.cloudevents import attribute_or_none
+from backoffice_events.contracts.base import Event
+from backoffice_events.contracts.csd import (
+    CSD_ADVICES,
+    CSD_INSTRUCTIONS,
+    CsdCancellationRequested,
+    CsdInstructionSent,
+)
+from backoffice_events.contracts.reference import (
+    REFERENCE_BUSINESS_DAYS,
+    REFERENCE_SETTLEMENT_CYCLES,
+    BusinessDayClosed,
+    BusinessDayOpened,
+    SettlementCycleChanged,
+)
+from backoffice_events.publisher import Publisher
+from simulators.csd.behaviour import Behaviour, Phase
+from simulators.csd.depository import Depository, Said
+from simulators.csd.settings import CsdSettings
+from simulators.topics import decoded, poll, reading, until_now
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "urn:csd:simulator"
+_FACTS = (REFERENCE_SETTLEMENT_CYCLES, REFERENCE_BUSINESS_DAYS)
+_TOPICS = {topic.name for topic in (*_FACTS, CSD_INSTRUCTIONS, CSD_ADVICES)}
+_RETRY_SECONDS = 1.0
+
+
+async def serve(settings: CsdSettings, stop: asyncio.Event) -> None:
+    """Run until `stop` is set. A broker that is away is waited for."""
+    while not stop.is_set():
+        try:
+            await _run(settings, stop)
+        except KafkaError as error:
+            log.warning("the broker does not answer; starting again from the topics", error=repr(error))
+            await _pause(stop)
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), _RETRY_SECONDS)
+
+
+async def _run(settings: CsdSettings, stop: asyncio.Event) -> None:
+    servers = settings.kafka_bootstrap_servers
+    await _wait_for_topics(servers, stop)
+    async with Publisher(bootstrap_servers=servers, source=SOURCE) as publisher:
+        said = await _said_before(servers)
+        depository = Depository(Behaviour(settings.rates, settings.seed), said)
+        async with reading(servers, _FACTS) as facts, reading(servers, [CSD_INSTRUCTIONS]) as orders:
+            async for records in until_now(facts):
+                _hear(depository, records)
+            async for records in until_now(orders):
+                await _speak(publisher, _hear(depository, records))
+            depository.caught_up()
+            log.info("csd is up", said_before=len(said))
+            await _go_on(depository, publisher, (facts, orders), stop)
+
+
+async def _wait_for_topics(servers: str, stop: asyncio.Event) -> None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers)
+    await consumer.start()
+    try:
+        while not stop.is_set() and (missing := _TOPICS - await consumer.topics()):
+            log.info("waiting for topics", missing=sorted(missing))
+            await _pause(stop)
+    finally:
+        await consumer.stop()
+
+
+async def _go_on(
+    depository: Depository,
+    publisher: Publisher,
+    consumers: Sequence[AIOKafkaConsumer],
+    stop: asyncio.Event,
+) -> None:
+    """Listen to both kinds of topics and answer, each batch after the one before it was said."""
+    polls = {consumer: asyncio.ensure_future(poll(consumer)) for consumer in consumers}
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        while not stop.is_set():
+            await asyncio.wait([*polls.values(), stopped], return_when=asyncio.FIRST_COMPLETED)
+            for consumer, heard in polls.items():
+                if heard.done():
+                    await _speak(publisher, _hear(depository, heard.result()))
+                    polls[consumer] = asyncio.ensure_future(poll(consumer))
+    finally:
+        for task in (*polls.values(), stopped):
+            task.cancel()
+        await asyncio.gather(*polls.values(), stopped, return_exceptions=True)
+
+
+async def _said_before(servers: str) -> frozenset[str]:
+    """Return the event ids of all advices on the topic."""
+    ids: set[str] = set()
+    async with reading(servers, [CSD_ADVICES]) as advices:
+        async for records in until_now(advices):
+            ids.update(attribute_or_none(record.headers, "ce_id") or "" for record in records)
+    return frozenset(ids)
+
+
+def _hear(depository: Depository, records: Iterable[object]) -> list[Said]:
+    return [said for received in decoded(records) for said in _answer(depository, received.event)]
+
+
+def _answer(depository: Depository, event: Event) -> list[Said]:
+    match event:
+        case CsdInstructionSent():
+            return depository.instruct(event.message_id, event.document)
+        case CsdCancellationRequested():
+            return depository.cancel(event.message_id, event.document)
+        case BusinessDayOpened():
+            return depository.turn(event.calendar, event.business_date, Phase.OPEN)
+        case BusinessDayClosed():
+            return depository.turn(event.calendar, event.business_date, Phase.CLOSED)
+        case SettlementCycleChanged():
+            return depository.learn_place(event.place_of_settlement, event.settlement_calendar)
+        case _:
+            return []
+
+
+async def _speak(publisher: Publisher, said: Sequence[Said]) -> None:
+    if said:
+        await publisher.send([publisher.record(one.advice, event_id=one.event_id) for one in said])

@@ -1,0 +1,40 @@
+"""`python -m simulators.front_office [--trades 5000] [--rate 500] [--amends 0.01] …`: replay the tape, then leave."""
+
+import asyncio
+import json
+import signal
+import sys
+
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+from pydantic_settings import CliApp
+
+from simulators.front_office.desk import NobodyThereError
+from simulators.front_office.replay import replay
+from simulators.front_office.settings import FrontOfficeSettings
+
+
+async def _main(settings: FrontOfficeSettings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return await replay(settings, stop)
+
+
+def main() -> None:
+    """Replay, and print how many records were published. Exit code 2: wrong settings; 1: nothing to go on with."""
+    try:
+        settings = CliApp.run(FrontOfficeSettings)
+        published = asyncio.run(_main(settings))
+    except (ValidationError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+    except (NobodyThereError, KafkaError, OSError) as error:
+        sys.stderr.write(f"front office: {error}\n")
+        raise SystemExit(1) from None
+    sys.stdout.write(json.dumps({"published": published, "record": str(settings.record)}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

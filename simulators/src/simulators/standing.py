@@ -1,0 +1,39 @@
+"""Runs a simulator that serves until it is told to stop."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, CliApp
+
+
+class _Switches(Protocol):
+    @property
+    def rates(self) -> Any:
+        """The rates, checked together. Raises ValueError."""
+
+
+S = TypeVar("S", bound=_Switches)
+Serve = Callable[[S, asyncio.Event], Awaitable[None]]
+
+
+def run(settings_type: type[BaseSettings] | type[S], serve: Serve[S]) -> None:
+    """Read the settings from the command line and serve until SIGTERM. Exit code 2: wrong settings."""
+    try:
+        settings: Any = CliApp.run(settings_type)
+        settings.rates  # noqa: B018 - checked before anything starts
+    except (ValidationError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+    asyncio.run(_until_told(settings, serve))
+
+
+async def _until_told(settings: S, serve: Serve[S]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(settings, stop)

@@ -1,0 +1,48 @@
+"""Reading topics as an outsider: from the beginning, in no group, without a database."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+
+from backoffice_events.cloudevents import Received, UndecodableError, decode
+from backoffice_events.contracts.base import Event, Topic
+from backoffice_events.records import Record
+
+_POLL_MS = 200
+_MOST_RECORDS = 2_000
+
+
+@contextlib.asynccontextmanager
+async def reading(servers: str, topics: Iterable[Topic]) -> AsyncIterator[AIOKafkaConsumer]:
+    """Read every partition of the topics from its beginning."""
+    names = [topic.name for topic in topics]
+    consumer = AIOKafkaConsumer(*names, bootstrap_servers=servers, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def poll(consumer: AIOKafkaConsumer) -> Sequence[ConsumerRecord]:
+    """Return what is new, waiting a moment for something."""
+    batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MOST_RECORDS)
+    return [record for records in batches.values() for record in records]
+
+
+async def until_now(consumer: AIOKafkaConsumer) -> AsyncIterator[Sequence[ConsumerRecord]]:
+    """Yield batches up to the end that the topics have at this moment."""
+    ends = await consumer.end_offsets(consumer.assignment())
+    while True:
+        places = [await consumer.position(partition) >= end for partition, end in ends.items()]
+        if all(places):
+            return
+        yield await poll(consumer)
+
+
+def decoded(records: Iterable[ConsumerRecord]) -> Iterator[Received[Event]]:
+    """Yield the events that can be read; an outsider passes over the others."""
+    for record in records:
+        with contextlib.suppress(UndecodableError):
+            yield decode(Record(record.topic, record.key, record.value, record.headers or ()))
