@@ -1,0 +1,1 @@
+"""The backoffice command: embedded stack, demo, controls, events."""

@@ -1,0 +1,185 @@
+"""The run: prepare, warm up, publish, wait until the ledger has booked every settlement, measure."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+from typing import Any, Final
+
+from backoffice_cli.bench import measure
+from backoffice_cli.bench.trades import CALENDAR, SOURCE_SYSTEM, Cast, trades
+from backoffice_cli.bench.yardsticks import yardsticks
+from backoffice_cli.demo import days as first_days
+from backoffice_cli.flow import Quiet
+from backoffice_cli.platform import Platform, every_page
+from backoffice_cli.reconciliation.fetch import every
+from backoffice_cli.reconciliation.records import Booked, Captured
+from backoffice_cli.reference_data.firm import load_shipped
+from backoffice_cli.stack import simulators
+from backoffice_cli.stack.control import run_simulators
+from backoffice_cli.stack.errors import StackError
+from backoffice_cli.stack.paths import repository_root
+from backoffice_events.contracts.frontoffice import TradeExecuted
+from backoffice_events.ids import new_id
+from backoffice_events.publisher import Publisher
+
+Say = Callable[[str], None]
+
+_BOOKED_BY: Final = "ledger.trades"
+_EVENTS_BOOKED_OF_A_TRADE: Final = 2
+_WARM_UP: Final = 1_000
+_CHUNK: Final = 500
+_TICK_SECONDS: Final = 0.02
+_POLL_SECONDS: Final = 1.0
+_STALLED_SECONDS: Final = 60
+_AT_MOST_SECONDS: Final = 300
+_SWITCHES: Final = {"csd": (), "counterparties": ("--delay-seconds=0",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was published: when, by trade reference, in seconds since 1970."""
+
+    at: dict[str, float]
+
+    @property
+    def first(self) -> float:
+        """Return when the first was."""
+        return min(self.at.values())
+
+
+def run(platform: Platform, number: int, rate: int | None, say: Say) -> dict[str, Any]:
+    """Measure a running platform and return the figures. Raises StackError when not every trade gets through.
+
+    rate: trades a second; None: as fast as they are taken.
+    """
+    wanted_before = simulators.wanted(platform.folder)
+    day = _prepare(platform, say)
+    run_simulators(platform.folder, _SWITCHES)
+    try:
+        platform = Platform.running(platform.folder)
+        return _measured(platform, day, number, rate, say)
+    finally:
+        run_simulators(platform.folder, wanted_before)
+
+
+def _prepare(platform: Platform, say: Say) -> date:
+    """Bring in what a firm needs, as far as it is not there, and return the open business day."""
+    with platform.client("trade-capture", "operations") as client:
+        open_days = _open_days(client)
+    if not open_days:
+        load_shipped(platform, say)
+        first_days.open_days(platform, say)
+        Quiet(platform, lambda _: None).wait(still_for=2, at_most=_AT_MOST_SECONDS)
+    with platform.client("trade-capture", "operations") as client:
+        day = _open_days(client).get(CALENDAR)
+    if day is None:
+        raise StackError(
+            f"The business day of {CALENDAR} is closed.", f"Open it: backoffice day open {CALENDAR} --date …"
+        )
+    return day
+
+
+def _open_days(client: Any) -> dict[str, date]:
+    return {
+        row["calendar"]: date.fromisoformat(row["business_date"])
+        for row in every_page(client, "/reference/business-days")
+        if row["status"] == "OPEN"
+    }
+
+
+def _measured(platform: Platform, day: date, number: int, rate: int | None, say: Say) -> dict[str, Any]:
+    cast = Cast.shipped(repository_root() / "data")
+    say(f"Warming up with {_WARM_UP:,} trades")
+    _through(platform, trades(cast, day, _new_run(), _WARM_UP), _WARM_UP, None)
+    made = list(trades(cast, day, _new_run(), number))
+    cpu_before, batches_before = measure.cpu_seconds(platform), measure.batches(platform)
+    say(f"Publishing {number:,} trades" + (f" at {rate:,} a second" if rate else ""))
+    published = _through(platform, made, number, rate)
+    cpu_after, batches_after = measure.cpu_seconds(platform), measure.batches(platform)
+    say("Reading when each trade was booked")
+    trade_date, settlement = asyncio.run(_recorded(platform, published))
+    say("Measuring what this machine does without the platform")
+    reference = asyncio.run(yardsticks(platform))
+    seconds = max(moment.timestamp() for moment in settlement.values()) - published.first
+    return {
+        "trades": number,
+        "applied": len(settlement),
+        "applied_per_second": round(len(settlement) / seconds, 1),
+        "seconds": round(seconds, 2),
+        "latency_ms": {
+            "trade_date_journal": measure.percentiles(published.at, trade_date),
+            "settlement_journal": measure.percentiles(published.at, settlement),
+        },
+        "cpu_us_per_trade": measure.cpu_us_per_trade(cpu_before, cpu_after, number),
+        "batch_size": measure.mean_batch_sizes(batches_before, batches_after),
+        "reference": reference,
+    }
+
+
+def _new_run() -> str:
+    return new_id().replace("-", "")[-12:]
+
+
+def _through(platform: Platform, made: Iterable[TradeExecuted], number: int, rate: int | None) -> Published:
+    """Publish trades and return once the ledger has taken both events of each."""
+    before = measure.taken(platform, _BOOKED_BY)
+    published = asyncio.run(_publish(platform.bootstrap_servers, made, rate))
+    _wait_until_booked(platform, before + number * _EVENTS_BOOKED_OF_A_TRADE)
+    return published
+
+
+async def _publish(bootstrap_servers: str, made: Iterable[TradeExecuted], rate: int | None) -> Published:
+    """Publish in chunks: of a fixed size, or at a steady pace whatever the broker's answers take."""
+    at: dict[str, float] = {}
+    rest = iter(made)
+    async with Publisher(bootstrap_servers=bootstrap_servers, source="urn:frontoffice:bench") as publisher:
+        started = time.perf_counter()
+        while True:
+            due = _CHUNK if rate is None else max(1, int((time.perf_counter() - started) * rate) - len(at))
+            chunk = list(islice(rest, due))
+            if not chunk:
+                return Published(at)
+            now = time.time()
+            at.update((trade.trade_reference, now) for trade in chunk)
+            await publisher.publish_many(chunk)
+            if rate is not None:
+                await asyncio.sleep(_TICK_SECONDS)
+
+
+def _wait_until_booked(platform: Platform, target: int) -> None:
+    """Wait on the ledger's own count. Raises StackError when it stands still, telling where trades hang."""
+    seen, since = -1, time.monotonic()
+    while (now := measure.taken(platform, _BOOKED_BY)) < target:
+        if now != seen:
+            seen, since = now, time.monotonic()
+        elif time.monotonic() - since > _STALLED_SECONDS:
+            raise StackError(
+                f"The ledger booked nothing for {_STALLED_SECONDS} s; {target - now} events are missing.",
+                "See what holds them: backoffice reconcile",
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+async def _recorded(platform: Platform, published: Published) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return when each trade's journals were recorded, by its reference."""
+    async with (
+        platform.async_client("trade-capture", "auditor") as capture,
+        platform.async_client("ledger", "auditor") as ledger,
+    ):
+        captured, booked = await asyncio.gather(
+            every(capture, "/control/trades", Captured), every(ledger, "/trades", Booked)
+        )
+    references = {
+        trade.trade_id: trade.trade_reference
+        for trade in captured
+        if trade.source_system == SOURCE_SYSTEM and trade.trade_reference in published.at
+    }
+    ours = [trade for trade in booked if trade.trade_id in references]
+    trade_date, settlement = (
+        {references[key]: moment for key, moment in measure.recorded_at(ours, kind).items()}
+        for kind in ("TRADE_DATE", "SETTLEMENT")
+    )
+    return trade_date, settlement

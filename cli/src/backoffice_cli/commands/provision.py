@@ -1,0 +1,73 @@
+"""`backoffice provision`."""
+
+import asyncio
+from typing import Annotated
+
+import asyncpg
+import typer
+from aiokafka.errors import KafkaError
+
+from backoffice_cli.commands.options import AsJson
+from backoffice_cli.console import console, failures, print_json
+from backoffice_cli.stack.catalogue import SERVICES
+from backoffice_cli.stack.databases import ServiceDatabase, provision
+from backoffice_cli.stack.errors import StackError
+from backoffice_cli.stack.secret_files import secret
+from backoffice_cli.stack.topics import create_topics, planned_topics
+
+ADMIN_URL = "BACKOFFICE_ADMIN_DATABASE_URL"
+
+
+def provision_servers(
+    bootstrap_servers: Annotated[
+        str,
+        typer.Option(envvar="BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS", help="Kafka brokers, host:port by commas."),
+    ],
+    admin_url: Annotated[
+        str, typer.Option(help="PostgreSQL superuser's URL.", show_default=f"${ADMIN_URL}")
+    ] = "",
+    replication_factor: Annotated[int, typer.Option(min=1, help="Copies of each new topic.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Prepare servers of your own: topics, and a database with its two roles for each service. Safe to repeat.
+
+    Passwords come from the environment: for ledger, LEDGER_OWNER_PASSWORD (migrations) and LEDGER_PASSWORD (run time),
+    or from files of those names in lower case in the folder that BACKOFFICE_SECRETS_DIR names; so may the URL.
+    Exit code 1 when something is missing or a server refuses.
+
+    Example: `backoffice provision --admin-url postgresql://postgres:…@db/postgres --bootstrap-servers kafka:9092`
+    """
+    with failures():
+        (url,) = (
+            [admin_url] if admin_url else _needed(ADMIN_URL, remedy="Name the server, or give --admin-url.")
+        )
+        databases = [_database(service.package) for service in SERVICES]
+        topics = planned_topics()
+        try:
+            asyncio.run(provision(url, databases))
+            asyncio.run(create_topics(bootstrap_servers, topics, replication_factor))
+        except (OSError, asyncpg.PostgresError, KafkaError) as error:
+            raise StackError(
+                f"{type(error).__name__}: {error}", "Check the two addresses and the password."
+            ) from error
+    found = {
+        "databases": [database.name for database in databases],
+        "topics": [topic.name for topic in topics],
+    }
+    if as_json:
+        print_json(found)
+    else:
+        console.print(f"{len(databases)} databases and {len(topics)} topics are there")
+
+
+def _database(package: str) -> ServiceDatabase:
+    names = (f"{package.upper()}_OWNER_PASSWORD", f"{package.upper()}_PASSWORD")
+    owner_password, password = _needed(*names, remedy="Set a password for each role.")
+    return ServiceDatabase(package, owner_password, password)
+
+
+def _needed(*names: str, remedy: str) -> list[str]:
+    values = {name: secret(name) for name in names}
+    if missing := [name for name, value in values.items() if value is None]:
+        raise StackError(f"The environment lacks {' and '.join(missing)}.", remedy)
+    return [value for value in values.values() if value is not None]

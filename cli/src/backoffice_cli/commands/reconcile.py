@@ -1,0 +1,80 @@
+"""`backoffice reconcile`."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+import typer
+from aiokafka.errors import KafkaError
+from rich.table import Table
+
+from backoffice_cli.commands.options import AsJson, StateFolder
+from backoffice_cli.console import Exit, console, failures, print_json, progress
+from backoffice_cli.platform import Platform
+from backoffice_cli.reconciliation.compare import compare
+from backoffice_cli.reconciliation.fetch import fetch
+from backoffice_cli.reconciliation.report import Report
+from backoffice_cli.stack.errors import StackError
+
+SHOWN = 20
+
+
+def reconcile(state: StateFolder, as_json: AsJson = False) -> None:
+    """Compare the front office's record with every service, trade by trade and in total, once all is quiet.
+
+    Exit code 0 when all sides agree, 1 when they do not.
+
+    Example: `backoffice reconcile --json | jq '.breaks'`
+    """
+    with failures():
+        report = run(Platform.running(state.resolve()))
+    if as_json:
+        print_json(document(report))
+    else:
+        show(report)
+    if not report.ok:
+        raise typer.Exit(Exit.FAILED)
+
+
+def run(platform: Platform) -> Report:
+    """Reconcile a running platform. Raises StackError or HTTPError when a side does not answer."""
+    with progress.status("Reading all sides"):
+        try:
+            snapshot = asyncio.run(fetch(platform))
+        except KafkaError as error:
+            raise StackError(f"The broker does not answer: {error}", "See: backoffice status") from error
+        except msgspec.MsgspecError as error:
+            raise StackError(
+                f"A service answers otherwise than this release expects: {error}",
+                "Run one release of all parts.",
+            ) from error
+    return compare(snapshot)
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Return the report as one JSON-ready document."""
+    return {"ok": report.ok, **asdict(report)}
+
+
+def show(report: Report) -> None:
+    """Print the report for people."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, number in asdict(report.trades).items():
+        table.add_row(name.replace("_", " "), str(number))
+    console.print(table)
+    ledger = report.ledger
+    console.print(
+        f"ledger {'balanced' if ledger['balanced'] else 'NOT BALANCED'}: {ledger['journals']} journals, "
+        f"{ledger['lines']} lines"
+    )
+    console.print(
+        f"unaccounted {report.unaccounted}, duplicates {report.duplicates}, outbox {report.outbox_pending}, "
+        f"dead letters {report.dead_letters}, parked {report.parked}"
+    )
+    for each in report.breaks[:SHOWN]:
+        text = f"{each.service}: {each.key}: expected {each.expected}, found {each.found}"
+        console.print(text, markup=False, highlight=False)
+    if len(report.breaks) > SHOWN:
+        console.print(f"… and {len(report.breaks) - SHOWN} more: --json lists them all")
+    console.print("[green]All sides agree[/green]" if report.ok else "[red]The sides do not agree[/red]")

@@ -1,0 +1,55 @@
+"""What every command shares: where to print, how to end."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any
+
+import httpx
+import typer
+from rich.console import Console
+
+from backoffice_cli.stack.errors import StackError
+
+console = Console()
+progress = Console(stderr=True)
+
+
+class Exit(IntEnum):
+    """How a command ends. 2 is Typer's: wrong usage."""
+
+    OK = 0
+    FAILED = 1
+    NOT_RUNNING = 3
+
+
+def print_json(value: Any) -> None:
+    """Print data for a program: one JSON document, nothing else, on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turn what cannot be done into a message and exit code 1."""
+    try:
+        yield
+    except StackError as error:
+        _complain(error.what, error.remedy)
+        raise typer.Exit(Exit.FAILED) from error
+    except httpx.HTTPError as error:
+        _complain(f"A service does not answer: {error}", "See: backoffice status, backoffice logs <name>")
+        raise typer.Exit(Exit.FAILED) from error
+
+
+def _complain(what: str, remedy: str) -> None:
+    progress.print("✗", style="red", end=" ")
+    progress.print(what, markup=False, highlight=False)
+    if remedy:
+        progress.print(remedy, markup=False, highlight=False)
+
+
+def teller() -> Callable[[str], None]:
+    """Return a function that shows each step of long work as it happens."""
+    return lambda text: progress.print(f"[cyan]›[/cyan] {text}", highlight=False)

@@ -1,0 +1,134 @@
+"""What the demo shows at its end."""
+
+from decimal import Decimal
+from typing import Any
+
+from rich.table import Table
+
+from backoffice_cli.console import console
+from backoffice_cli.demo.story import Chapter, story_of
+from backoffice_cli.platform import Platform, body_of, every_page
+
+_FIRST_DAY, _LAST_DAY = "2024-08-01", "2024-08-31"
+_LARGEST = 10
+
+
+def show(platform: Platform) -> None:
+    """Print how the trades went through, one trade's story, and the books."""
+    _rates(platform)
+    _efficiency(platform)
+    _story(platform)
+    _trial_balance(platform)
+    _positions(platform)
+
+
+def _rates(platform: Platform) -> None:
+    with platform.client("trade-capture", "operations") as client:
+        period = {"trade_date_from": _FIRST_DAY, "trade_date_to": _LAST_DAY}
+        metrics = body_of(client.get("/stp-metrics", params=period))
+    table = _table("Straight-through processing", "rate", "by count>", "by value>")
+    for name, rate in metrics["rates"].items():
+        values = ", ".join(f"{currency} {_percent(value)}" for currency, value in rate["value"].items())
+        table.add_row(name, _percent(rate["count"]), values)
+    console.print(table)
+
+
+def _efficiency(platform: Platform) -> None:
+    with platform.client("settlement", "operations") as client:
+        period = {"first": _FIRST_DAY, "last": _LAST_DAY}
+        rows = body_of(client.get("/settlement-efficiency", params=period))
+    table = _table(
+        "Settlement efficiency on the intended settlement date",
+        *("date", "calendar", "currency", "instructions>", "by count>", "by value>"),
+    )
+    for row in rows:
+        table.add_row(
+            *(
+                row["settlement_date"],
+                row["settlement_calendar"],
+                row["currency"],
+                f"{row['instructions']:,}",
+            ),
+            *(f"{row['percent_by_count']} %", f"{row['percent_by_value']} %"),
+        )
+    console.print(table)
+
+
+def _story(platform: Platform) -> None:
+    trade = _trade_worth_telling(platform)
+    if trade is None:
+        return
+    chapters = story_of(platform, trade["trade_id"])
+    table = _table(
+        f"The story of {trade['source_system']} {trade['trade_reference']} ({trade['trade_id']})",
+        *("after", "service", "what"),
+    )
+    for chapter in chapters:
+        table.add_row(_after(chapter, chapters[0]), chapter.service, chapter.what)
+    console.print(table)
+
+
+def _trade_worth_telling(platform: Platform) -> dict[str, Any] | None:
+    """Prefer a settled trade that was amended on its way; any settled one will do."""
+    with platform.client("settlement", "operations") as client:
+        settled = list(every_page(client, "/settlements", state="SETTLED"))
+    return max(settled, key=lambda trade: (trade["trade_version"], trade["trade_id"]), default=None)
+
+
+def _after(chapter: Chapter, first: Chapter) -> str:
+    return f"{(chapter.at - first.at).total_seconds():.3f} s"
+
+
+def _trial_balance(platform: Platform) -> None:
+    with platform.client("ledger", "finance") as client:
+        balance = body_of(client.get("/trial-balance"))
+    table = _table("Trial balance", "account", "name", "currency", "debit>", "credit>")
+    standing = [one for one in balance["lines"] if _stands(one)]
+    for line in standing:
+        table.add_row(
+            *(line["account"], line["name"], line["currency"]),
+            *(_money(line["debit_balance"]), _money(line["credit_balance"])),
+        )
+    for total in balance["totals"]:
+        table.add_row(
+            "", "[bold]Total[/bold]", total["currency"], _money(total["debit"]), _money(total["credit"])
+        )
+    console.print(table)
+
+
+def _positions(platform: Platform) -> None:
+    with platform.client("ledger", "finance") as client:
+        positions = list(every_page(client, "/positions"))
+    positions.sort(key=lambda one: -abs(Decimal(one["trade_date_quantity"])))
+    table = _table(
+        f"The {_LARGEST} largest positions, by quantity",
+        *("book", "isin", "trade date>", "settled>", "unsettled>", "of it failing>"),
+    )
+    kinds = ("trade_date_quantity", "settled_quantity", "unsettled_quantity", "failing_quantity")
+    for one in positions[:_LARGEST]:
+        table.add_row(one["book"], one["isin"], *(_quantity(one[kind]) for kind in kinds))
+    console.print(table)
+
+
+def _table(title: str, *columns: str) -> Table:
+    """Return a table; a column whose name ends in > holds numbers."""
+    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name.rstrip(">"), justify="right" if name.endswith(">") else "left")
+    return table
+
+
+def _percent(share: str | None) -> str:
+    return "–" if share is None else f"{Decimal(share) * 100:.2f} %"
+
+
+def _stands(line: dict[str, Any]) -> bool:
+    return any(Decimal(line[side]) for side in ("debit_balance", "credit_balance"))
+
+
+def _money(amount: str) -> str:
+    return f"{Decimal(amount):,.2f}" if Decimal(amount) else ""
+
+
+def _quantity(quantity: str) -> str:
+    return f"{Decimal(quantity).normalize():,f}"

@@ -1,0 +1,44 @@
+"""The `backoffice` command."""
+
+import typer
+
+from backoffice_cli.commands import (
+    bench,
+    day,
+    demo,
+    down,
+    events,
+    load,
+    logs,
+    provision,
+    publish,
+    reconcile,
+    status,
+    token,
+    up,
+)
+
+app = typer.Typer(
+    name="backoffice",
+    help="An open back office for investment firms: run it, feed it, look into it, check it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+app.command("up")(up.up)
+app.command("down")(down.down)
+app.command("status")(status.status)
+app.command("logs")(logs.logs)
+app.command("token")(token.token)
+app.command("provision")(provision.provision_servers)
+app.command("publish")(publish.publish)
+app.command("demo")(demo.demo)
+app.command("reconcile")(reconcile.reconcile)
+app.add_typer(bench.app, name="bench")
+app.add_typer(day.app, name="day")
+app.add_typer(events.app, name="events")
+app.add_typer(load.app, name="load")
+
+if __name__ == "__main__":
+    app()

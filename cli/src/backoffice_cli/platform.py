@@ -1,0 +1,145 @@
+"""The running platform as a command sees it: addresses, tokens, HTTP clients."""
+
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from backoffice_cli.stack.catalogue import SERVICES
+from backoffice_cli.stack.errors import StackError
+from backoffice_cli.stack.plan import Plan, read_plan
+from backoffice_cli.stack.ports import LOOPBACK
+from backoffice_cli.stack.state import State, read_state, supervisor_pid
+
+RENEW_BEFORE = timedelta(seconds=60)
+TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A stack that is up."""
+
+    folder: Path
+    state: State
+    plan: Plan
+
+    @classmethod
+    def running(cls, folder: Path) -> "Platform":
+        """Return the platform of a state folder. Raises StackError when it is not up."""
+        state, plan = read_state(folder), read_plan(folder)
+        if state is None or plan is None or supervisor_pid(folder) != state.supervisor_pid:
+            raise StackError("The platform is not running.", "Start it: backoffice up")
+        return cls(folder, state, plan)
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Return where Kafka clients start from."""
+        return self.state.bootstrap_servers
+
+    @property
+    def services(self) -> list[str]:
+        """Return the services that the stack runs."""
+        return [service.name for service in SERVICES if service.name in self.state.components]
+
+    def url(self, name: str) -> str:
+        """Return the base URL of a service, whether it runs or not. Raises StackError when there is no such."""
+        known = [service.name for service in SERVICES]
+        if name not in known:
+            raise StackError(f"There is no service {name}.", f"There are: {', '.join(known)}.")
+        return f"http://{LOOPBACK}:{self.plan.ports[name]}"
+
+    def auth(self, role: str, person: int = 1) -> "ClientCredentials":
+        """Return what makes an HTTP client speak as the first or second person of a role."""
+        client = self.plan.client(role, person)
+        return ClientCredentials(f"{self.state.issuer_url}/token", client.client_id, client.secret)
+
+    @contextmanager
+    def client(self, service: str, role: str, person: int = 1) -> Iterator[httpx.Client]:
+        """Return a client of one service, which speaks as a person of that role."""
+        auth, limit = self.auth(role, person), httpx.Timeout(TIMEOUT_SECONDS)
+        with httpx.Client(base_url=self.url(service), auth=auth, timeout=limit, trust_env=False) as client:
+            yield client
+
+    @asynccontextmanager
+    async def async_client(
+        self, service: str, role: str, person: int = 1
+    ) -> AsyncIterator[httpx.AsyncClient]:
+        """Return an asynchronous client of one service, which speaks as a person of that role."""
+        auth, limit = self.auth(role, person), httpx.Timeout(TIMEOUT_SECONDS)
+        async with httpx.AsyncClient(
+            base_url=self.url(service), auth=auth, timeout=limit, trust_env=False
+        ) as client:
+            yield client
+
+    def token(self, role: str, person: int = 1) -> dict[str, Any]:
+        """Fetch a token: `access_token`, `token_type`, `expires_in` (seconds)."""
+        auth = self.auth(role, person)
+        try:
+            with httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+                return auth.taken(client.send(auth.token_request()))
+        except httpx.HTTPError as error:
+            raise StackError(f"The issuer does not answer: {error}", "See: backoffice logs issuer") from error
+
+
+class ClientCredentials(httpx.Auth):
+    """Fetches a token when there is none and before it expires (RFC 6749 4.4)."""
+
+    requires_response_body = True
+
+    def __init__(self, token_url: str, client_id: str, secret: str) -> None:
+        self._token_url = token_url
+        self._credentials = {"client_id": client_id, "client_secret": secret}
+        self._token = ""
+        self._expires = datetime.min.replace(tzinfo=UTC)
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Put the token on a request, after fetching one where needed."""
+        if datetime.now(UTC) + RENEW_BEFORE > self._expires:
+            self.taken((yield self.token_request()))
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
+
+    def token_request(self) -> httpx.Request:
+        """Return the request that asks for a token."""
+        form = {"grant_type": "client_credentials", **self._credentials}
+        return httpx.Request("POST", self._token_url, data=form)
+
+    def taken(self, response: httpx.Response) -> dict[str, Any]:
+        """Keep the token of an answer and return the answer. Raises StackError when it holds none."""
+        if response.status_code != httpx.codes.OK:
+            raise StackError(
+                f"The issuer gave no token: {response.text}", "Restart the stack: backoffice down, up"
+            )
+        answer: dict[str, Any] = response.json()
+        self._token = answer["access_token"]
+        self._expires = datetime.now(UTC) + timedelta(seconds=answer["expires_in"])
+        return answer
+
+
+def body_of(response: httpx.Response) -> Any:
+    """Return a successful answer's document. Raises StackError with what a problem document says."""
+    if response.is_success:
+        return response.json() if response.content else None
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    fields = (f"{one['field']}: {one['reason']}" for one in problem.get("errors", ()))
+    detail = problem.get("detail", response.text[:500])
+    raise StackError(f"{response.status_code} {problem.get('title', '')}: {detail}", "\n".join(fields))
+
+
+def every_page(client: httpx.Client, path: str, **filters: Any) -> Iterator[dict[str, Any]]:
+    """Return each item of a list, page after page."""
+    cursor: str | None = None
+    while True:
+        params = {"limit": 1000, **filters, **({"cursor": cursor} if cursor else {})}
+        page = body_of(client.get(path, params=params))
+        yield from page["items"]
+        cursor = page["next_cursor"]
+        if not cursor:
+            return

@@ -1,0 +1,177 @@
+"""Fetches all sides through the services' public APIs and the front office's topic, side by side."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from decimal import Decimal
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import httpx
+import msgspec
+
+from backoffice_cli.platform import Platform, body_of
+from backoffice_cli.reconciliation.per_trade import last_instruction
+from backoffice_cli.reconciliation.records import (
+    Booked,
+    Captured,
+    DeadLetter,
+    Decision,
+    Instruction,
+    LedgerControls,
+    Messaging,
+    Position,
+    Repair,
+    Settled,
+    SettledTotal,
+    Settlement,
+    Snapshot,
+)
+from backoffice_cli.reconciliation.topic import read_published
+
+PAGE = 1000
+ROLE = "auditor"
+_AT_ONCE = 8
+
+T = TypeVar("T")
+
+
+class _Page(msgspec.Struct, Generic[T]):
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class _Totals(msgspec.Struct):
+    settled: list[SettledTotal]
+
+
+class _Story(msgspec.Struct):
+    instructions: list[Instruction]
+
+
+class _HistoryEvent(msgspec.Struct):
+    detail: dict[str, Any]
+
+
+class _History(msgspec.Struct):
+    history: list[_HistoryEvent]
+
+
+async def fetch(platform: Platform) -> Snapshot:
+    """Return what all sides say now. Raises StackError or HTTPError when one of them does not answer."""
+    async with AsyncExitStack() as stack:
+        clients = {
+            name: await stack.enter_async_context(platform.async_client(name, ROLE))
+            for name in platform.services
+        }
+        snapshot = await _sides(platform, clients)
+        snapshot.settled = await _settled_in_all(clients["settlement"], snapshot)
+        snapshot.entered = await _entered(clients["trade-capture"], snapshot)
+    return snapshot
+
+
+async def _sides(platform: Platform, clients: dict[str, httpx.AsyncClient]) -> Snapshot:
+    capture, settlement, ledger = (clients[name] for name in ("trade-capture", "settlement", "ledger"))
+    start = asyncio.create_task
+    published = start(read_published(platform.bootstrap_servers))
+    captured = start(every(capture, "/control/trades", Captured))
+    repairs = start(every(capture, "/control/repairs", Repair))
+    dead_letters = start(every(capture, "/messaging/dead-letters", DeadLetter))
+    decisions = start(every(clients["compliance"], "/decisions", Decision, latest="true"))
+    settlements = start(every(settlement, "/settlements", Settlement))
+    totals = start(one(settlement, "/control-totals", _Totals))
+    booked = start(every(ledger, "/trades", Booked))
+    positions = start(every(ledger, "/positions", Position))
+    controls = start(one(ledger, "/control-totals", LedgerControls))
+    messaging = {name: start(one(client, "/messaging/status", Messaging)) for name, client in clients.items()}
+    services = (captured, repairs, dead_letters, decisions, settlements, totals, booked, positions, controls)
+    await asyncio.gather(published, *services, *messaging.values())
+    return Snapshot(
+        published=published.result(),
+        captured=captured.result(),
+        repairs=repairs.result(),
+        dead_letters=dead_letters.result(),
+        decisions=decisions.result(),
+        settlements=settlements.result(),
+        settled_totals=totals.result().settled,
+        booked=booked.result(),
+        positions=positions.result(),
+        controls=controls.result(),
+        messaging={name: status.result() for name, status in messaging.items()},
+    )
+
+
+async def every(client: httpx.AsyncClient, path: str, item: type[T], **filters: str) -> list[T]:
+    """Return all items of a list, page after page."""
+    decode = msgspec.json.Decoder(_Page[item]).decode  # type: ignore[valid-type]
+    items: list[T] = []
+    cursor: str | None = None
+    while True:
+        params = {"limit": str(PAGE), **filters, **({"cursor": cursor} if cursor else {})}
+        page = decode(_content(await client.get(path, params=params)))
+        items += page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return items
+
+
+async def one(client: httpx.AsyncClient, path: str, kind: type[T]) -> T:
+    """Return one document."""
+    return msgspec.json.decode(_content(await client.get(path)), type=kind)
+
+
+def _content(response: httpx.Response) -> bytes:
+    if not response.is_success:
+        body_of(response)
+    return response.content
+
+
+async def _settled_in_all(client: httpx.AsyncClient, snapshot: Snapshot) -> dict[str, Settled]:
+    """Return what settled over all instructions of trades whose last one does not explain the books."""
+    wanted = unexplained(snapshot)
+    stories = await _each(
+        [f"/settlements/{trade.trade_id}" for trade in wanted], partial(one, client), _Story
+    )
+    return {trade.trade_id: _sum(trade, story) for trade, story in zip(wanted, stories, strict=True)}
+
+
+def unexplained(snapshot: Snapshot) -> list[Captured]:
+    """Return the amended or cancelled trades of which more settled than the last instruction tells."""
+    settlements = {settlement.trade_id: settlement for settlement in snapshot.settlements}
+    booked = {trade.trade_id: trade for trade in snapshot.booked}
+    return [
+        trade
+        for trade in snapshot.captured
+        if trade.version > 1
+        and (settlement := settlements.get(trade.trade_id)) is not None
+        and (books := booked.get(trade.trade_id)) is not None
+        and last_instruction(trade, settlement).quantity != books.settled_quantity
+    ]
+
+
+def _sum(trade: Captured, story: _Story) -> Settled:
+    quantity = sum((each.settled_quantity for each in story.instructions), Decimal(0))
+    amount = sum((each.settled_amount for each in story.instructions), Decimal(0))
+    return Settled(quantity, -amount) if trade.side == "BUY" else Settled(-quantity, amount)
+
+
+async def _entered(client: httpx.AsyncClient, snapshot: Snapshot) -> set[str]:
+    """Return which of the captured trades that are not on the topic came over HTTP, as their history tells."""
+    unknown = [trade for trade in snapshot.captured if trade.key not in snapshot.published.versions]
+    stories = await _each([f"/trades/{trade.trade_id}" for trade in unknown], partial(one, client), _History)
+    return {
+        trade.trade_id
+        for trade, story in zip(unknown, stories, strict=True)
+        if any(event.detail.get("topic", "") is None for event in story.history)
+    }
+
+
+async def _each(paths: Sequence[str], get: Any, kind: type[T]) -> list[T]:
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def limited(path: str) -> T:
+        async with gate:
+            found: T = await get(path, kind)
+            return found
+
+    return list(await asyncio.gather(*map(limited, paths)))

@@ -1,0 +1,253 @@
+"""What each side says, as far as it is compared. Fields are named as the sides name them; others are passed over."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from msgspec import Struct
+
+
+class TradeKey(NamedTuple):
+    """How the front office names a trade."""
+
+    source_system: str
+    trade_reference: str
+
+    def __str__(self) -> str:
+        return f"{self.source_system}:{self.trade_reference}"
+
+
+class Place(NamedTuple):
+    """Where a record lies on its topic."""
+
+    partition: int
+    offset: int
+
+
+@dataclass(slots=True)
+class Published:
+    """The front office's own record, as its topic keeps it.
+
+    versions: which versions were published of each trade. places: where. nameless: records that name no trade.
+    """
+
+    versions: dict[TradeKey, set[int]] = field(default_factory=lambda: defaultdict(set))
+    places: dict[TradeKey, list[Place]] = field(default_factory=lambda: defaultdict(list))
+    nameless: list[Place] = field(default_factory=list)
+
+
+class Captured(Struct, frozen=True):
+    """A trade as trade-capture has it."""
+
+    trade_id: str
+    source_system: str
+    trade_reference: str
+    version: int
+    source_version: int
+    status: str
+    confirmation_status: str
+    side: str
+    quantity: Decimal
+    currency: str
+    net_amount: Decimal
+
+    @property
+    def key(self) -> TradeKey:
+        """Return the front office's name of the trade."""
+        return TradeKey(self.source_system, self.trade_reference)
+
+    @property
+    def cancelled(self) -> bool:
+        """Return whether the trade is cancelled."""
+        return self.status == "CANCELLED"
+
+    @property
+    def confirmed(self) -> bool:
+        """Return whether the counterparty agrees with the current version."""
+        return self.confirmation_status == "CONFIRMED"
+
+    @property
+    def money(self) -> Decimal:
+        """Return what the trade as it stands brings in, negative when we pay."""
+        if self.cancelled:
+            return Decimal(0)
+        return -self.net_amount if self.side == "BUY" else self.net_amount
+
+    @property
+    def position(self) -> Decimal:
+        """Return what the trade adds to its book's position."""
+        if self.cancelled:
+            return Decimal(0)
+        return self.quantity if self.side == "BUY" else -self.quantity
+
+
+class Repair(Struct, frozen=True):
+    """An entry of the repair queue."""
+
+    source_system: str
+    trade_reference: str
+    source_version: int | None
+    status: str
+
+
+class DeadLetter(Struct, frozen=True):
+    """An event that a consumer could not take."""
+
+    topic: str
+    partition: int
+    offset: int
+    status: str
+
+
+class Decision(Struct, frozen=True):
+    """Compliance's decision that stands on a trade."""
+
+    trade_id: str
+    trade_version: int
+    outcome: str
+
+
+class Instruction(Struct, frozen=True):
+    """An instruction to the CSD."""
+
+    trade_version: int
+    settled_quantity: Decimal
+    settled_amount: Decimal
+    failing: bool
+
+
+class Settlement(Struct, frozen=True):
+    """A trade's settlement, with its last instruction."""
+
+    trade_id: str
+    trade_version: int
+    state: str
+    cancelled: bool
+    confirmed: bool
+    decision: str | None
+    exceptions: list[str]
+    instruction: Instruction | None = None
+
+    @property
+    def failing(self) -> bool:
+        """Return whether something of the last instruction is failing now."""
+        return self.instruction is not None and self.instruction.failing and self.state in _LIVE
+
+
+_LIVE = ("INSTRUCTED", "PARTIALLY_SETTLED")
+
+
+class SettledTotal(Struct, frozen=True):
+    """What settled in one book, instrument and currency."""
+
+    book: str
+    isin: str
+    currency: str
+    received_quantity: Decimal
+    delivered_quantity: Decimal
+    paid_amount: Decimal
+    received_amount: Decimal
+
+
+class JournalReference(Struct, frozen=True):
+    """A journal of a trade."""
+
+    journal_id: str
+    kind: str
+    trade_version: int
+    recorded_at: str
+    reverses: str | None = None
+
+
+class Amounts(Struct, frozen=True):
+    """What a trade's journals leave in one currency, debit minus credit."""
+
+    currency: str
+    unsettled: Decimal
+    fails: Decimal
+    cash: Decimal
+
+
+class Booked(Struct, frozen=True):
+    """A trade as the ledger has it."""
+
+    trade_id: str
+    trade_date_quantity: Decimal
+    settled_quantity: Decimal
+    unsettled_quantity: Decimal
+    failing_quantity: Decimal
+    amounts: list[Amounts]
+    journals: list[JournalReference]
+
+
+class Position(Struct, frozen=True):
+    """What a book holds of an instrument."""
+
+    book: str
+    isin: str
+    trade_date_quantity: Decimal
+    settled_quantity: Decimal
+    unsettled_quantity: Decimal
+    failing_quantity: Decimal
+
+
+class CurrencyControl(Struct, frozen=True):
+    """The ledger's totals of one currency, debit minus credit."""
+
+    currency: str
+    balanced: bool
+    cash: Decimal
+
+
+class LedgerControls(Struct, frozen=True):
+    """What the ledger proves of itself."""
+
+    ok: bool
+    journals: int
+    lines: int
+    balanced: bool
+    duplicates: int
+    incomplete_journals: int
+    rollups_equal_lines: bool
+    positions_equal_movements: bool
+    positions_add_up: bool
+    currencies: list[CurrencyControl]
+
+
+class Messaging(Struct, frozen=True):
+    """How a service's events fare."""
+
+    outbox_pending: int
+    dead_letters: int
+    parked: int
+
+
+class Settled(NamedTuple):
+    """What the CSD confirmed of a trade, over all its instructions."""
+
+    quantity: Decimal
+    amount: Decimal
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """All sides at one moment, when nothing is on its way.
+
+    entered: trades that came over HTTP and so are not on the front office's topic. settled: of trades with more than
+    one instruction.
+    """
+
+    published: Published
+    captured: list[Captured]
+    repairs: list[Repair]
+    dead_letters: list[DeadLetter]
+    decisions: list[Decision]
+    settlements: list[Settlement]
+    settled_totals: list[SettledTotal]
+    booked: list[Booked]
+    positions: list[Position]
+    controls: LedgerControls
+    messaging: dict[str, Messaging]
+    entered: set[str] = field(default_factory=set)
+    settled: dict[str, Settled] = field(default_factory=dict)

@@ -1,0 +1,108 @@
+"""The commands against a running stack: what they print, and how they end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from backoffice_cli.console import Exit
+from backoffice_cli.main import app
+from backoffice_cli.platform import Platform
+from backoffice_cli.stack.control import bring_up
+
+pytestmark = pytest.mark.integration
+
+BUST: dict[str, Any] = {
+    "type": "backoffice.frontoffice.trade-busted.v1",
+    "id": "01900000-0000-7000-8000-000000000001",
+    "data": {"source_system": "eq", "trade_reference": "T1", "version": 2, "reason": "never was"},
+}
+
+
+@pytest.fixture(scope="module")
+def up(stack_folder: Path) -> Path:
+    bring_up(stack_folder, lambda _: None, servers_only=True)
+    return stack_folder
+
+
+def call(folder: Path, *arguments: str, stdin: str = "") -> Result:
+    command, *rest = arguments
+    words = [command, rest.pop(0)] if command in ("events", "day") else [command]
+    return CliRunner().invoke(app, [*words, "--state", str(folder), *rest], input=stdin)
+
+
+def test_status_of_a_running_stack_names_every_address(up: Path) -> None:
+    result = call(up, "status", "--json")
+    components = json.loads(result.stdout)["components"]
+    assert result.exit_code == Exit.OK
+    assert {"kafka", "postgres", "issuer"} <= set(components)
+
+
+def test_status_of_a_folder_where_nothing_runs_ends_with_3(tmp_path: Path) -> None:
+    assert call(tmp_path, "status").exit_code == Exit.NOT_RUNNING
+
+
+@pytest.mark.parametrize("words", [("day", "show"), ("events", "dlq"), ("token", "--role", "sre")])
+def test_a_command_that_needs_the_stack_says_how_to_start_it(tmp_path: Path, words: tuple[str, ...]) -> None:
+    result = call(tmp_path, *words)
+    assert result.exit_code == Exit.FAILED
+    assert "backoffice up" in result.stderr
+
+
+def test_a_token_carries_the_role_and_the_person(up: Path) -> None:
+    result = call(up, "token", "--role", "compliance-officer", "--person", "2", "--json")
+    assert json.loads(result.stdout)["token_type"] == "Bearer"
+    assert result.exit_code == Exit.OK
+
+
+def test_an_unknown_role_is_refused_with_those_that_exist(up: Path) -> None:
+    result = call(up, "token", "--role", "boss")
+    assert result.exit_code == Exit.FAILED
+    assert "finance" in result.stderr
+
+
+def test_a_client_fetches_one_token_for_many_requests(up: Path) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        token = {"access_token": "T", "token_type": "Bearer", "expires_in": 900}
+        return httpx.Response(200, json=token if request.url.path == "/token" else {})
+
+    auth = Platform.running(up).auth("sre")
+    with httpx.Client(transport=httpx.MockTransport(answer), auth=auth, base_url="http://service") as client:
+        client.get("/a")
+        client.get("/b")
+    assert asked == ["/token", "/a", "/b"]
+
+
+def test_good_lines_are_published_and_bad_ones_named(up: Path) -> None:
+    lines = [json.dumps(BUST), json.dumps({**BUST, "data": {**BUST["data"], "version": "x"}}), "no json"]
+    result = call(up, "publish", "-", "--json", stdin="\n".join(lines))
+    assert result.exit_code == Exit.FAILED
+    answer = json.loads(result.stdout)
+    assert answer["published"] == 1
+    assert [refused["line"] for refused in answer["refused"]] == [2, 3]
+
+
+def test_tail_shows_what_was_published_with_its_id_and_key(up: Path) -> None:
+    assert call(up, "publish", "-", stdin=json.dumps(BUST)).exit_code == Exit.OK
+    result = call(up, "events", "tail", "frontoffice.*", "--no-follow", "--key", "eq:T1", "-n", "1", "--json")
+    event = json.loads(result.stdout)
+    assert (event["id"], event["type"], event["error"]) == (BUST["id"], BUST["type"], None)
+    assert event["data"] == BUST["data"]
+
+
+def test_tail_of_a_topic_that_is_not_there_names_those_that_are(up: Path) -> None:
+    result = call(up, "events", "tail", "nothing.*", "--no-follow")
+    assert result.exit_code == Exit.FAILED
+    assert "trading.trades.v1" in result.stderr
+
+
+def test_logs_of_an_unknown_component_name_those_that_exist(up: Path) -> None:
+    result = call(up, "logs", "nobody")
+    assert result.exit_code == Exit.FAILED
+    assert "kafka" in result.stderr

@@ -1,0 +1,424 @@
+"""What a reconciliation finds, from snapshots made by hand: each disagreement is named, agreement is silent."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from backoffice_cli.reconciliation.compare import compare
+from backoffice_cli.reconciliation.fetch import unexplained
+from backoffice_cli.reconciliation.records import (
+    Amounts,
+    Booked,
+    Captured,
+    CurrencyControl,
+    DeadLetter,
+    Decision,
+    Instruction,
+    JournalReference,
+    LedgerControls,
+    Messaging,
+    Place,
+    Position,
+    Published,
+    Repair,
+    Settled,
+    SettledTotal,
+    Settlement,
+    Snapshot,
+    TradeKey,
+)
+from backoffice_cli.reconciliation.topic import note
+
+pytestmark = pytest.mark.unit
+
+TEN, PAID, NONE = Decimal(10), Decimal("105.00"), Decimal(0)
+KEY = TradeKey("EQ", "T-1")
+
+CAPTURED = Captured(
+    trade_id="t1",
+    source_system="EQ",
+    trade_reference="T-1",
+    version=1,
+    source_version=1,
+    status="CAPTURED",
+    confirmation_status="CONFIRMED",
+    side="BUY",
+    quantity=TEN,
+    currency="USD",
+    net_amount=PAID,
+)
+INSTRUCTION = Instruction(trade_version=1, settled_quantity=TEN, settled_amount=PAID, failing=False)
+SETTLEMENT = Settlement(
+    trade_id="t1",
+    trade_version=1,
+    state="SETTLED",
+    cancelled=False,
+    confirmed=True,
+    decision="CLEARED",
+    exceptions=[],
+    instruction=INSTRUCTION,
+)
+TRADE_DATE = JournalReference(journal_id="j1", kind="TRADE_DATE", trade_version=1, recorded_at="")
+BOOKED = Booked(
+    trade_id="t1",
+    trade_date_quantity=TEN,
+    settled_quantity=TEN,
+    unsettled_quantity=NONE,
+    failing_quantity=NONE,
+    amounts=[Amounts(currency="USD", unsettled=NONE, fails=NONE, cash=-PAID)],
+    journals=[TRADE_DATE],
+)
+POSITION = Position(
+    book="B",
+    isin="I",
+    trade_date_quantity=TEN,
+    settled_quantity=TEN,
+    unsettled_quantity=NONE,
+    failing_quantity=NONE,
+)
+TOTAL = SettledTotal(
+    book="B",
+    isin="I",
+    currency="USD",
+    received_quantity=TEN,
+    delivered_quantity=NONE,
+    paid_amount=PAID,
+    received_amount=NONE,
+)
+CONTROLS = LedgerControls(
+    ok=True,
+    journals=2,
+    lines=5,
+    balanced=True,
+    duplicates=0,
+    incomplete_journals=0,
+    rollups_equal_lines=True,
+    positions_equal_movements=True,
+    positions_add_up=True,
+    currencies=[CurrencyControl(currency="USD", balanced=True, cash=-PAID)],
+)
+SERVICES = ("trade-capture", "compliance", "settlement", "ledger", "hr")
+
+
+def changed(record: Any, **fields: Any) -> Any:
+    return msgspec.structs.replace(record, **fields)
+
+
+@pytest.fixture
+def snapshot() -> Snapshot:
+    """Return a platform with one settled trade, on which all sides agree."""
+    return Snapshot(
+        published=Published({KEY: {1}}, {KEY: [Place(0, 0)]}, []),
+        captured=[CAPTURED],
+        repairs=[],
+        dead_letters=[],
+        decisions=[Decision(trade_id="t1", trade_version=1, outcome="CLEARED")],
+        settlements=[SETTLEMENT],
+        settled_totals=[TOTAL],
+        booked=[BOOKED],
+        positions=[POSITION],
+        controls=CONTROLS,
+        messaging=dict.fromkeys(SERVICES, Messaging(outbox_pending=0, dead_letters=0, parked=0)),
+    )
+
+
+def test_one_settled_trade_on_which_all_sides_agree(snapshot: Snapshot) -> None:
+    report = compare(snapshot)
+    assert report.ok
+    assert report.breaks == []
+    trades = report.trades
+    assert (trades.published, trades.captured, trades.confirmed, trades.cleared) == (1, 1, 1, 1)
+    assert (trades.instructed, trades.settled, trades.partially_settled, trades.failing) == (1, 1, 0, 0)
+    assert report.ledger == {"balanced": True, "journals": 2, "lines": 5}
+
+
+Spoil = Callable[[Snapshot], None]
+
+
+def _set(name: str, value: Any) -> Spoil:
+    return lambda snapshot: setattr(snapshot, name, value)
+
+
+def _publish_another(snapshot: Snapshot) -> None:
+    snapshot.published.versions[TradeKey("EQ", "T-2")] = {1}
+    snapshot.published.places[TradeKey("EQ", "T-2")] = [Place(0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "service", "key", "found"),
+    [
+        (_publish_another, "trade-capture", "EQ:T-2", "nothing"),
+        (lambda s: s.published.versions[KEY].add(2), "trade-capture", "EQ:T-1", "version 1"),
+        (lambda s: s.published.nameless.append(Place(1, 7)), "trade-capture", "offset=7", "nothing"),
+        (lambda s: s.published.versions.clear(), "trade-capture", "EQ:T-1", "nobody published it"),
+        (_set("decisions", []), "compliance", "t1 decision on", "nothing"),
+        (_set("decisions", [Decision("t1", 2, "CLEARED")]), "compliance", "t1 decision", "version 2"),
+        (_set("decisions", [Decision("t1", 1, "HELD")]), "settlement", "t1 decision", "CLEARED"),
+        (_set("settlements", []), "settlement", "t1", "nothing"),
+        (_set("settlements", [changed(SETTLEMENT, trade_version=2)]), "settlement", "t1 version", "2"),
+        (_set("settlements", [changed(SETTLEMENT, cancelled=True)]), "settlement", "t1 cancelled", "True"),
+        (_set("settlements", [changed(SETTLEMENT, confirmed=False)]), "settlement", "t1 confirmed", "False"),
+        (
+            _set("settlements", [changed(SETTLEMENT, state="AWAITING_INSTRUCTION", instruction=None)]),
+            "settlement",
+            "t1 confirmed and cleared",
+            "AWAITING_INSTRUCTION",
+        ),
+        (_set("booked", []), "ledger", "t1", "nothing"),
+        (_set("booked", [changed(BOOKED, journals=[])]), "ledger", "t1 trade-date journals", "[]"),
+        (
+            _set("booked", [changed(BOOKED, journals=[TRADE_DATE, changed(TRADE_DATE, journal_id="j2")])]),
+            "ledger",
+            "t1 trade-date journals",
+            "[1, 1]",
+        ),
+        (
+            _set("booked", [changed(BOOKED, trade_date_quantity=Decimal(9))]),
+            "ledger",
+            "t1 trade-date quan",
+            "9",
+        ),
+        (
+            _set("booked", [changed(BOOKED, settled_quantity=Decimal(9))]),
+            "ledger",
+            "t1 settled quantity",
+            "9",
+        ),
+        (_set("booked", [changed(BOOKED, failing_quantity=Decimal(1))]), "ledger", "t1 failing", "True"),
+        (
+            _set("booked", [changed(BOOKED, amounts=[Amounts("USD", Decimal("0.01"), NONE, -PAID)])]),
+            "ledger",
+            "t1 in flight",
+            "0.01",
+        ),
+        (
+            _set("booked", [changed(BOOKED, amounts=[Amounts("USD", NONE, NONE, Decimal(-100))])]),
+            "ledger",
+            "t1 cash",
+            "-100",
+        ),
+        (_set("settled_totals", []), "ledger", "B I settled", "10"),
+        (_set("positions", []), "ledger", "B I settled", "0"),
+        (
+            _set("positions", [changed(POSITION, trade_date_quantity=Decimal(11))]),
+            "ledger",
+            "B I settled + unsettled",
+            "10",
+        ),
+        (_set("controls", changed(CONTROLS, currencies=[])), "ledger", "USD cash", "0"),
+        (_set("controls", changed(CONTROLS, balanced=False)), "ledger", "debits = credits", "does not hold"),
+        (
+            _set("controls", changed(CONTROLS, rollups_equal_lines=False)),
+            "ledger",
+            "rollups = lines",
+            "not hold",
+        ),
+        (
+            _set("controls", changed(CONTROLS, positions_add_up=False)),
+            "ledger",
+            "settled + unsettled",
+            "not hold",
+        ),
+        (_set("controls", changed(CONTROLS, duplicates=1)), "ledger", "duplicate journals", "1"),
+        (_set("captured", [CAPTURED, CAPTURED]), "trade-capture", "EQ:T-1", "2 times"),
+        (
+            _set("settlements", [SETTLEMENT, changed(SETTLEMENT, trade_id="t9")]),
+            "settlement",
+            "t9",
+            "not know",
+        ),
+        (_set("booked", [BOOKED, changed(BOOKED, trade_id="t9")]), "ledger", "t9", "not know"),
+        (
+            lambda s: s.messaging.update(hr=Messaging(outbox_pending=3, dead_letters=0, parked=0)),
+            "hr",
+            "outbox",
+            "3",
+        ),
+    ],
+)
+def test_a_disagreement_is_named(
+    snapshot: Snapshot, spoil: Spoil, service: str, key: str, found: str
+) -> None:
+    spoil(snapshot)
+    report = compare(snapshot)
+    assert not report.ok
+    named = [each for each in report.breaks if each.service == service and key in each.key]
+    assert any(found in each.found for each in named), report.breaks
+
+
+@pytest.mark.parametrize(
+    ("spoil", "unaccounted", "duplicates"),
+    [
+        (_publish_another, 1, 0),
+        (_set("settlements", []), 1, 0),
+        (_set("decisions", []), 1, 0),
+        (_set("captured", [CAPTURED, CAPTURED]), 0, 1),
+    ],
+)
+def test_what_is_nowhere_or_twice_is_counted(
+    snapshot: Snapshot, spoil: Spoil, unaccounted: int, duplicates: int
+) -> None:
+    spoil(snapshot)
+    report = compare(snapshot)
+    assert (report.unaccounted, report.duplicates) == (unaccounted, duplicates)
+
+
+@pytest.mark.parametrize(
+    ("status", "in_repair", "rejected", "unaccounted"),
+    [("OPEN", 1, 0, 0), ("WAITING", 1, 0, 0), ("REJECTED", 0, 1, 0), ("RESOLVED", 0, 0, 1)],
+)
+def test_a_trade_in_the_repair_queue_is_accounted_for(
+    snapshot: Snapshot, status: str, in_repair: int, rejected: int, unaccounted: int
+) -> None:
+    _publish_another(snapshot)
+    snapshot.repairs = [Repair("EQ", "T-2", 1, status)]
+    report = compare(snapshot)
+    assert report.trades.published == 2
+    assert (report.trades.in_repair, report.trades.rejected, report.unaccounted) == (
+        in_repair,
+        rejected,
+        unaccounted,
+    )
+
+
+def test_a_correction_in_repair_is_accounted_for(snapshot: Snapshot) -> None:
+    snapshot.published.versions[KEY].add(2)
+    snapshot.repairs = [Repair("EQ", "T-1", 2, "OPEN")]
+    assert compare(snapshot).ok
+
+
+def test_records_among_the_dead_letters_are_accounted_for(snapshot: Snapshot) -> None:
+    _publish_another(snapshot)
+    snapshot.published.nameless.append(Place(2, 5))
+    topic = "frontoffice.trades.v1"
+    snapshot.dead_letters = [DeadLetter(topic, 0, 1, "open"), DeadLetter(topic, 2, 5, "discarded")]
+    report = compare(snapshot)
+    assert (report.ok, report.trades.published) == (True, 1)
+
+
+def test_a_trade_entered_over_http_is_no_break(snapshot: Snapshot) -> None:
+    snapshot.published = Published()
+    snapshot.entered = {"t1"}
+    report = compare(snapshot)
+    assert (report.ok, report.trades.published) == (True, 1)
+
+
+def test_a_cancelled_trade_leaves_nothing_in_the_books(snapshot: Snapshot) -> None:
+    snapshot.captured = [changed(CAPTURED, version=2, source_version=2, status="CANCELLED")]
+    snapshot.decisions = []
+    snapshot.settlements = [
+        changed(SETTLEMENT, trade_version=2, state="CANCELLED", cancelled=True, instruction=None)
+    ]
+    reversal = changed(TRADE_DATE, journal_id="j2", kind="REVERSAL", trade_version=2, reverses="j1")
+    empty = {
+        "trade_date_quantity": NONE,
+        "settled_quantity": NONE,
+        "amounts": [],
+        "journals": [TRADE_DATE, reversal],
+    }
+    snapshot.booked = [changed(BOOKED, **empty)]
+    snapshot.positions, snapshot.settled_totals = [], []
+    snapshot.controls = changed(CONTROLS, currencies=[CurrencyControl("USD", True, NONE)])
+    report = compare(snapshot)
+    assert report.breaks == []
+    assert (report.trades.cancelled, report.trades.confirmed, report.trades.settled) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(("state", "partially_settled"), [("INSTRUCTED", 0), ("PARTIALLY_SETTLED", 1)])
+def test_failing_trades_are_counted_by_what_still_fails(
+    snapshot: Snapshot, state: str, partially_settled: int
+) -> None:
+    failing = changed(SETTLEMENT, state=state, instruction=changed(INSTRUCTION, failing=True))
+    snapshot.settlements = [failing]
+    snapshot.booked = [changed(BOOKED, failing_quantity=Decimal(1))]
+    report = compare(snapshot)
+    assert (report.trades.failing, report.trades.partially_settled) == (1, partially_settled)
+    assert report.breaks == []
+
+
+@pytest.mark.parametrize(
+    "trade",
+    [
+        changed(CAPTURED, version=2, status="CANCELLED"),
+        changed(CAPTURED, version=2),
+    ],
+)
+def test_the_books_end_the_fail_of_a_void_version_even_if_the_csd_does_not(
+    snapshot: Snapshot, trade: Captured
+) -> None:
+    snapshot.captured = [trade]
+    failing = changed(INSTRUCTION, failing=True)
+    snapshot.settlements = [changed(SETTLEMENT, state="INSTRUCTED", instruction=failing)]
+    report = compare(snapshot)
+    assert report.trades.failing == 1
+    assert not [each for each in report.breaks if each.key == "t1 failing"]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"), [("MISMATCHED", "CLEARED"), ("UNCONFIRMED", "HELD"), ("CONFIRMED", "BLOCKED")]
+)
+def test_trades_that_wait_are_counted_by_why(snapshot: Snapshot, status: str, outcome: str) -> None:
+    snapshot.captured = [changed(CAPTURED, confirmation_status=status)]
+    snapshot.decisions = [Decision("t1", 1, outcome)]
+    waiting = {"state": "AWAITING_INSTRUCTION", "instruction": None, "decision": outcome}
+    snapshot.settlements = [changed(SETTLEMENT, confirmed=status == "CONFIRMED", **waiting)]
+    owed = Amounts(currency="USD", unsettled=-PAID, fails=NONE, cash=NONE)
+    snapshot.booked = [changed(BOOKED, settled_quantity=NONE, amounts=[owed])]
+    snapshot.settled_totals = []
+    snapshot.positions = [changed(POSITION, settled_quantity=NONE, unsettled_quantity=TEN)]
+    snapshot.controls = changed(CONTROLS, currencies=[])
+    report = compare(snapshot)
+    assert report.breaks == []
+    counts = {name: getattr(report.trades, name.lower()) for name in (status, outcome)}
+    assert counts == {status: 1, outcome: 1}
+
+
+def test_what_settled_by_earlier_instructions_is_asked_for_and_counts(snapshot: Snapshot) -> None:
+    snapshot.captured = [changed(CAPTURED, version=2)]
+    snapshot.decisions = [Decision("t1", 2, "CLEARED")]
+    last = changed(INSTRUCTION, trade_version=2, settled_quantity=Decimal(6), settled_amount=Decimal(63))
+    snapshot.settlements = [changed(SETTLEMENT, trade_version=2, instruction=last)]
+    snapshot.booked = [changed(BOOKED, journals=[changed(TRADE_DATE, trade_version=2)])]
+    assert [trade.trade_id for trade in unexplained(snapshot)] == ["t1"]
+    snapshot.settled = {"t1": Settled(TEN, -PAID)}
+    assert compare(snapshot).breaks == []
+
+
+def test_dead_letters_and_parked_events_are_counted(snapshot: Snapshot) -> None:
+    snapshot.messaging["ledger"] = Messaging(outbox_pending=0, dead_letters=2, parked=3)
+    report = compare(snapshot)
+    assert (report.ok, report.dead_letters, report.parked) == (True, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "named", "versions"),
+    [
+        (b'{"source_system": "EQ", "trade_reference": "T-1", "version": 2, "price": "x"}', True, {2}),
+        (b'{"source_system": "EQ", "trade_reference": "T-1", "version": "two"}', True, set()),
+        (b'{"source_system": "EQ"}', False, set()),
+        (b"\xff", False, set()),
+        (None, False, set()),
+        (b"[" * 10_000, False, set()),
+    ],
+)
+def test_a_broken_message_counts_for_the_trade_that_it_names(
+    value: bytes | None, named: bool, versions: set[int]
+) -> None:
+    published = Published()
+    note(published, value, Place(0, 3))
+    assert (list(published.versions.values()), published.nameless) == (
+        ([versions], []) if named else ([], [Place(0, 3)])
+    )
+
+
+def test_what_a_correction_after_settlement_changes_stays_in_flight(snapshot: Snapshot) -> None:
+    snapshot.captured = [changed(CAPTURED, version=2, net_amount=Decimal("110.00"))]
+    snapshot.decisions = [Decision("t1", 2, "CLEARED")]
+    snapshot.settlements = [changed(SETTLEMENT, trade_version=2)]
+    difference = Amounts(currency="USD", unsettled=Decimal("-5.00"), fails=NONE, cash=-PAID)
+    corrected = changed(TRADE_DATE, trade_version=2)
+    snapshot.booked = [changed(BOOKED, amounts=[difference], journals=[corrected])]
+    assert compare(snapshot).breaks == []

@@ -1,0 +1,77 @@
+"""What the stack settles before anything starts."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from backoffice_cli.commands.logs import readable
+from backoffice_cli.stack.jars import Jar, ensure_jars, read_lock
+from backoffice_cli.stack.kafka import _cluster_id
+from backoffice_cli.stack.plan import read_plan, settle_plan
+from backoffice_cli.stack.ports import LOOPBACK, draw_ports
+from backoffice_cli.stack.topics import planned_topics
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_plan_stays_the_same_once_drawn(tmp_path: Path) -> None:
+    assert settle_plan(tmp_path) == settle_plan(tmp_path) == read_plan(tmp_path)
+
+
+def test_a_port_that_somebody_took_is_drawn_again_and_the_others_stay(tmp_path: Path) -> None:
+    before = settle_plan(tmp_path)
+    with socket.socket() as stranger:
+        stranger.bind((LOOPBACK, before.ports["kafka"]))
+        stranger.listen()
+        after = settle_plan(tmp_path)
+    assert after.ports.pop("kafka") != before.ports.pop("kafka")
+    assert after == before
+
+
+def test_ports_drawn_together_differ() -> None:
+    assert len(set(draw_ports(20))) == 20
+
+
+def test_two_people_of_a_role_are_two_subjects_with_two_secrets(tmp_path: Path) -> None:
+    first, second = (settle_plan(tmp_path).client("compliance-officer", person) for person in (1, 2))
+    assert first.subject != second.subject
+    assert first.secret != second.secret
+    assert first.roles == second.roles == ("compliance-officer",)
+
+
+def test_every_jar_of_the_lock_has_coordinates_and_a_sha_256() -> None:
+    jars = read_lock()
+    assert len({jar.filename for jar in jars}) == len(jars) == 45
+    assert all(len(jar.sha256) == 64 for jar in jars)
+    assert Jar("org.apache.kafka", "kafka_2.13", "4.4.0", jars[-1].sha256).filename == "kafka_2.13-4.4.0.jar"
+
+
+def test_a_class_path_is_always_in_the_same_order() -> None:
+    assert ensure_jars() == sorted(ensure_jars())
+
+
+def test_a_cluster_id_is_never_taken_for_an_option() -> None:
+    drawn = [_cluster_id() for _ in range(500)]
+    assert all(len(one) == 22 and not one.startswith("-") for one in drawn)
+
+
+def test_reference_topics_keep_the_latest_state_of_each_key_and_trades_expire() -> None:
+    policies = {topic.name: topic.configs["cleanup.policy"] for topic in planned_topics()}
+    assert policies["reference.instruments.v1"] == policies["hr.employees.v1"] == "compact"
+    assert policies["trading.trades.v1"] == "delete"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            '{"timestamp": "12:00", "level": "info", "event": "taken", "n": 3, "key": "T1"}',
+            "12:00 info taken key=T1 n=3",
+        ),
+        ("plain words", "plain words"),
+        ("[1, 2]", "[1, 2]"),
+    ],
+)
+def test_a_structured_log_line_is_shown_in_words(line: str, shown: str) -> None:
+    assert readable(line) == shown
