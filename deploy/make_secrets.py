@@ -1,0 +1,63 @@
+"""Make the secrets that docker-compose.yml hands to the containers: random, one file each, in deploy/secrets.
+
+`python3 deploy/make_secrets.py [folder]`. What is there stays as it is, so it is safe to repeat. The folder is closed
+to everybody but its owner; the files in it are readable, because Docker mounts each alone, with its mode, into
+containers that run as other users. Standard library alone: it runs before anything is installed.
+"""
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+SERVICES = ("trade_capture", "compliance", "settlement", "ledger", "hr")
+ROLES = ("front-office", "operations", "finance", "compliance-officer", "hr", "auditor", "sre")
+PEOPLE_PER_ROLE = 2  # four eyes need two people of one role
+
+
+def keep(path: Path, value: str) -> str:
+    """Write a secret unless there is one already; return the one that holds."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as handle:
+        os.fchmod(descriptor, 0o444)
+        handle.write(value)
+    return value
+
+
+def url(role: str, password: str, database: str) -> str:
+    """Return a database's URL inside the Compose network. The password is URL-safe by its making."""
+    return f"postgresql://{role}:{password}@postgres:5432/{database}"
+
+
+def clients() -> str:
+    """Return the local issuer's clients: two people of each role, each with a secret of their own."""
+    people = [(role, f"{role}-{person}") for role in ROLES for person in range(1, PEOPLE_PER_ROLE + 1)]
+    found = {
+        name: {"secret": secrets.token_urlsafe(32), "subject": name, "roles": [role]} for role, name in people
+    }
+    return json.dumps(found, indent=1)
+
+
+def main() -> None:
+    """Make what is missing."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "secrets"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+    password = keep(folder / "postgres_password", secrets.token_urlsafe(32))
+    keep(folder / "admin_database_url", url("postgres", password, "postgres"))
+    for service in SERVICES:
+        for role, url_name in (
+            (service, f"{service}_database_url"),
+            (f"{service}_owner", f"{service}_owner_database_url"),
+        ):
+            password = keep(folder / f"{role}_password", secrets.token_urlsafe(32))
+            keep(folder / url_name, url(role, password, service))
+    keep(folder / "issuer_clients", clients())
+
+
+if __name__ == "__main__":
+    main()
