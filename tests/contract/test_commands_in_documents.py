@@ -59,10 +59,12 @@ def test_the_help_of_every_command_shows_an_example_of_it(path: tuple[str, ...])
     assert re.search(rf"Example: `[^`]*backoffice {' '.join(path)}\b", text)
 
 
-def test_the_readme_is_for_any_posix_shell() -> None:
-    for block in blocks(ROOT / "README.md"):
-        checked = subprocess.run(["/bin/sh", "-n"], input=block, text=True, capture_output=True, check=False)
-        assert checked.returncode == 0, checked.stderr
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_document_shows_is_for_bash_and_in_the_readme_for_any_posix_shell(document: Path) -> None:
+    shell = "/bin/sh" if document == ROOT / "README.md" else "/bin/bash"
+    for block in blocks(document):
+        checked = subprocess.run([shell, "-n"], input=block, text=True, capture_output=True, check=False)
+        assert checked.returncode == 0, f"{checked.stderr}\n{block}"
 
 
 def test_the_readme_writes_nothing_into_the_clone_that_git_would_track() -> None:
