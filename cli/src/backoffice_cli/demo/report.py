@@ -134,7 +134,7 @@ def _positions(platform: Platform) -> None:
         positions = list(every_page(client, "/positions"))
     positions.sort(key=lambda one: -abs(Decimal(one["trade_date_quantity"])))
     table = _table(
-        f"The {_LARGEST} largest positions, by quantity (units, face amount for bonds; sold short is negative)",
+        f"The {_LARGEST} largest positions, in units, for bonds face amount",
         *("book", "isin", "trade date>", "settled>", "unsettled>", "of it failing>"),
     )
     kinds = ("trade_date_quantity", "settled_quantity", "unsettled_quantity", "failing_quantity")
