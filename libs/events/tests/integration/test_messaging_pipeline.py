@@ -261,6 +261,25 @@ async def test_a_broker_that_cannot_be_reached_is_waited_for(scene: Scene) -> No
         assert consumer.alive
 
 
+async def test_a_batch_that_fails_each_time_is_tried_at_ever_longer_intervals(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    class Watched(Consumer):
+        async def _work(self, *_: Any) -> None:
+            raise RuntimeError("a fault of ours")
+
+        async def _pause(self, seconds: float, *_: asyncio.Event) -> None:
+            pauses.append(seconds)
+
+    monkeypatch.setattr("backoffice_events.messaging.failures.random.uniform", lambda _, most: most)
+    await scene.send(1)
+    async with running(scene.consumer(Watched)):
+        await hold(lambda: len(pauses) >= 3, scene.stage)
+    assert pauses[:3] == [0.1, 0.2, 0.4]
+
+
 async def test_dead_letters_reach_their_topic(scene: Scene) -> None:
     scene.ledger.refused = {1}
     messaging = scene.messaging()

@@ -134,9 +134,9 @@ class Consumer:
             started = time.monotonic()
             fetched, epoch = await self._poll(kafka)
             self._progress = time.monotonic()
-            backoff.reset()
             if fetched:
                 await self._in_own_task(kafka, fetched, epoch)
+                backoff.reset()  # not for a mere poll: a batch that ends us each time would be tried without a pause
                 await self._pause(self.options.pace - (time.monotonic() - started))
 
     async def _poll(self, kafka: Any) -> tuple[Fetched, int]:
