@@ -350,7 +350,10 @@ async def test_a_copy_leaves_out_the_headers_that_no_broker_would_take_back(
     (copy,) = await ledger.rows("outbox")
     copied = dict(unpack(copy.headers))
     assert copied.keys().isdisjoint({"junk", "dlq_key"})
-    assert (copied["small"], copied["dlq_truncated"]) == (b"y", b"the whole record is in the table dead_letter")
+    assert (copied["small"], copied["dlq_truncated"]) == (
+        b"y",
+        b"the whole record is in the table dead_letter",
+    )
     (dead,) = await ledger.rows("dead_letter")
     assert (dead.record_key, dead.value, unpack(dead.headers)) == (record.key, record.value, headers)
 

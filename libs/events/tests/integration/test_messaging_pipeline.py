@@ -289,7 +289,9 @@ async def test_a_batch_that_fails_each_time_is_tried_at_ever_longer_intervals(
 async def test_what_a_transaction_leaves_behind_its_records_is_no_lag(scene: Scene) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=scene.stage.kafka, transactional_id=scene.spec.group)
     await producer.start()
-    sent = encode(scene.made(name="a", number=1), event_id=new_id(), source="urn:test", time=datetime.now(UTC))
+    sent = encode(
+        scene.made(name="a", number=1), event_id=new_id(), source="urn:test", time=datetime.now(UTC)
+    )
     async with producer.transaction():
         place = await producer.send_and_wait(sent.topic, sent.value, key=sent.key, headers=list(sent.headers))
     await producer.stop()

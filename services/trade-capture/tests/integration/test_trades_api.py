@@ -170,7 +170,9 @@ async def test_a_version_before_its_predecessor_waits_and_is_told_so(client: htt
 
 
 async def test_a_field_at_fault_is_named_as_it_was_sent(client: httpx.AsyncClient) -> None:
-    answer = await post(client, "/trades", {**stated(), "quantity": [1], "charges": [{"amount": "1"}], "colour": 1})
+    answer = await post(
+        client, "/trades", {**stated(), "quantity": [1], "charges": [{"amount": "1"}], "colour": 1}
+    )
     assert {error["field"] for error in answer.json()["errors"]} == {
         "/body/quantity",
         "/body/charges/0/type",

@@ -148,7 +148,9 @@ class Consumer:
             now = {place: await kafka.position(place) for place in places}
         except IllegalStateError:
             return  # a rebalance took one of them away in between
-        passed = {place: offset for place, offset in now.items() if offset > self._positions.get(place, offset)}
+        passed = {
+            place: offset for place, offset in now.items() if offset > self._positions.get(place, offset)
+        }
         if passed and epoch == self._epoch:
             self._positions.update(passed)
             await self._commit(kafka, passed, epoch)
