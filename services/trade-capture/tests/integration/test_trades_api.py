@@ -169,6 +169,17 @@ async def test_a_version_before_its_predecessor_waits_and_is_told_so(client: htt
     assert shown["entry"]["status"] == "RESOLVED"
 
 
+async def test_a_field_at_fault_is_named_as_it_was_sent(client: httpx.AsyncClient) -> None:
+    answer = await post(
+        client, "/trades", {**stated(), "quantity": [1], "charges": [{"amount": "1"}], "colour": 1}
+    )
+    assert {error["field"] for error in answer.json()["errors"]} == {
+        "/body/quantity",
+        "/body/charges/0/type",
+        "/body/colour",
+    }
+
+
 async def test_a_bulk_takes_good_rows_and_queues_the_others(client: httpx.AsyncClient) -> None:
     rows = [stated(), stated(book="NOPE"), stated(quantity=[1]), "no object", {"action": "NEW"}]
     answer = (await post(client, "/trades/bulk", {"trades": rows})).json()

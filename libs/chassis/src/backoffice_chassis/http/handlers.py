@@ -47,7 +47,7 @@ async def _answer(request: Request, problem: Problem) -> JSONResponse:
 
 
 async def _on_validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
-    return await _answer(request, invalid(field_errors(error.errors())))
+    return await _answer(request, invalid(field_errors(error.errors(), error.body)))
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
@@ -66,9 +66,31 @@ async def _on_defect(request: Request, error: Exception) -> JSONResponse:
     return await _answer(request, Problem(500, "internal-error", "Something went wrong", detail))
 
 
-def field_errors(errors: Sequence[Any]) -> list[FieldError]:
+def field_errors(errors: Sequence[Any], body: object = None) -> list[FieldError]:
     """Return each field at fault of a Pydantic error list. What was sent is not repeated: it may be personal."""
-    return [FieldError(_pointer(error["loc"]), _reason(error), error["type"]) for error in errors]
+    return [
+        FieldError(_pointer(_as_sent(error["loc"], body)), _reason(error), error["type"]) for error in errors
+    ]
+
+
+def _as_sent(location: Sequence[object], body: object) -> list[object]:
+    """Return a location without what Pydantic adds for its own use: the name of the alternative that it judged by."""
+    if location[:1] != ("body",):
+        return list(location)
+    steps: list[object] = ["body"]
+    here: Any = body
+    for place, step in enumerate(location[1:], 2):
+        inside = here[step] if _holds(here, step) else None
+        if inside is not None or place == len(location):
+            steps.append(step)
+            here = inside
+    return steps
+
+
+def _holds(value: object, step: object) -> bool:
+    if isinstance(value, dict):
+        return step in value
+    return isinstance(value, list) and isinstance(step, int) and step < len(value)
 
 
 def _pointer(location: Sequence[object]) -> str:
