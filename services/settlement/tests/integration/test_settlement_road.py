@@ -247,6 +247,24 @@ async def test_a_rejected_instruction_calls_a_person_and_an_amendment_sends_anot
     assert await world.exceptions(trade.trade_id) == {"REJECTED": "CLOSED"}
 
 
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_remainder_that_the_csd_closed_calls_a_person_since_nothing_will_settle_it(
+    world: World, asked: bool
+) -> None:
+    trade, instruction_id = await instructed(world)
+    part = {"quantity": "40", "amount": "7761.80", "remaining": "60", "partial": "PAIN"}
+    await world.csd(a.confirmation(instruction_id, **part))
+    if asked:
+        await world.facts(a.mismatched(trade.trade_id))
+        await world.csd(a.cancellation_advice(instruction_id))
+        await world.facts(a.confirmed(trade.trade_id, confirmation_version=3))
+    else:
+        await world.csd(a.status_advice(instruction_id, a.CANCELLED))
+
+    assert (await world.settlement(trade.trade_id)).state == "PARTIALLY_SETTLED"
+    assert (await world.exceptions(trade.trade_id))["REMAINDER_CLOSED"] == "OPEN"
+
+
 async def test_unmatched_is_on_the_queue_until_it_matches(world: World) -> None:
     trade, instruction_id = await instructed(world)
     await world.csd(a.status_advice(instruction_id, a.ACCEPTED + a.UNMATCHED))
@@ -297,6 +315,23 @@ async def test_a_fail_ends_with_its_settlement(world: World) -> None:
     (row,) = await world.instructions(trade.trade_id)
     assert (row.failing, row.failed_on, row.settled_on) == (False, a.SETTLEMENT_DATE, date(2024, 6, 5))
     assert await world.exceptions(trade.trade_id) == {"FAILING": "CLOSED"}
+
+
+async def test_an_instruction_that_replaces_a_failing_one_goes_on_failing_and_is_not_said_to_fail_anew(
+    world: World,
+) -> None:
+    trade, first = await instructed(world)
+    await world.day(a.closed(a.SETTLEMENT_DATE))
+    await world.facts(a.mismatched(trade.trade_id))
+    await world.csd(a.cancellation_advice(first))
+    await world.facts(a.confirmed(trade.trade_id, confirmation_version=3))
+
+    _, second = await world.instructions(trade.trade_id)
+    assert (second.live, second.failing, second.failed_on) == (True, True, a.SETTLEMENT_DATE)
+    found = "SELECT instruction_id FROM settlement_exception WHERE kind = 'FAILING' AND status = 'OPEN'"
+    assert [row.instruction_id for row in await world.rows(found)] == [second.instruction_id]
+    batch = await world.day(a.closed(date(2024, 6, 5), version=4))
+    assert not only(batch, InstructionFailing)
 
 
 async def test_a_fail_ends_with_its_cancellation(world: World) -> None:
