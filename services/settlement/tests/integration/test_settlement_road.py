@@ -274,6 +274,17 @@ async def test_unmatched_is_on_the_queue_until_it_matches(world: World) -> None:
     assert await world.exceptions(trade.trade_id) == {"UNMATCHED": "CLOSED"}
 
 
+async def test_what_came_and_went_within_one_batch_calls_nobody(world: World) -> None:
+    trade, instruction_id = await instructed(world)
+    unmatched = a.status_advice(instruction_id, a.ACCEPTED + a.UNMATCHED)
+    matched = a.status_advice(instruction_id, a.MATCHED)
+    await world.csd(unmatched, matched)
+    assert await world.exceptions(trade.trade_id) == {}
+
+    await world.csd(unmatched, matched, unmatched)
+    assert await world.exceptions(trade.trade_id) == {"UNMATCHED": "OPEN"}
+
+
 async def test_what_fits_into_no_message_calls_a_person_and_stops_nobody_else(world: World) -> None:
     bad, good = a.trade(currency="usd"), a.trade()
     batch = await world.facts(
@@ -374,6 +385,17 @@ async def test_a_date_that_comes_for_a_trade_not_instructed_calls_a_person(world
 
     await world.facts(a.confirmed(trade.trade_id))
     assert await world.exceptions(trade.trade_id) == {"LATE_NOT_INSTRUCTED": "CLOSED"}
+
+
+async def test_the_queue_shows_the_reason_that_holds_now(world: World) -> None:
+    _, instruction_id = await instructed(world)
+    await world.day(a.closed(a.SETTLEMENT_DATE))
+    await world.csd(a.status_advice(instruction_id, a.failing("LACK")))
+
+    (found,) = await world.rows("SELECT exception_id, reason, version FROM settlement_exception")
+    assert (found.reason, found.version) == (f"unsettled since {a.SETTLEMENT_DATE}: LACK", 2)
+    events = await world.rows("SELECT action, comment FROM exception_event ORDER BY exception_event_id")
+    assert [(row.action, row.comment) for row in events] == [("OPENED", None), ("RESTATED", found.reason)]
 
 
 async def test_a_trade_captured_after_its_settlement_date_is_instructed_and_fails_at_the_next_close(

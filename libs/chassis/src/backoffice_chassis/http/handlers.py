@@ -66,7 +66,7 @@ async def _on_defect(request: Request, error: Exception) -> JSONResponse:
     return await _answer(request, Problem(500, "internal-error", "Something went wrong", detail))
 
 
-def field_errors(errors: Sequence[Any], body: object = None) -> list[FieldError]:
+def field_errors(errors: Sequence[Any], body: Any = None) -> list[FieldError]:
     """Return each field at fault of a Pydantic error list. What was sent is not repeated: it may be personal.
 
     body: what was sent, as read from JSON.
@@ -76,19 +76,17 @@ def field_errors(errors: Sequence[Any], body: object = None) -> list[FieldError]
     ]
 
 
-def _sent(location: Sequence[object], body: object) -> list[object]:
+def _sent(location: Sequence[object], body: Any) -> list[object]:
     """Return a location without the steps that Pydantic adds for the alternatives of a union, which nobody sent."""
     if location[:1] != ("body",):
         return list(location)
     steps: list[object] = [location[0]]
     for step in location[1:-1]:
-        if isinstance(body, dict) and step in body:
+        in_object = isinstance(body, dict) and step in body
+        in_array = isinstance(body, list) and isinstance(step, int) and step < len(body)
+        if in_object or in_array:
             body = body[step]
-        elif isinstance(body, list) and isinstance(step, int) and step < len(body):
-            body = body[step]
-        else:
-            continue
-        steps.append(step)
+            steps.append(step)
     return [*steps, *location[1:][-1:]]
 
 
