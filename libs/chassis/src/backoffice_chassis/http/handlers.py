@@ -66,31 +66,28 @@ async def _on_defect(request: Request, error: Exception) -> JSONResponse:
     return await _answer(request, Problem(500, "internal-error", "Something went wrong", detail))
 
 
-def field_errors(errors: Sequence[Any], body: object = None) -> list[FieldError]:
-    """Return each field at fault of a Pydantic error list. What was sent is not repeated: it may be personal."""
+def field_errors(errors: Sequence[Any], body: Any = None) -> list[FieldError]:
+    """Return each field at fault of a Pydantic error list. What was sent is not repeated: it may be personal.
+
+    body: what was sent, as read from JSON.
+    """
     return [
-        FieldError(_pointer(_as_sent(error["loc"], body)), _reason(error), error["type"]) for error in errors
+        FieldError(_pointer(_sent(error["loc"], body)), _reason(error), error["type"]) for error in errors
     ]
 
 
-def _as_sent(location: Sequence[object], body: object) -> list[object]:
-    """Return a location without what Pydantic adds for its own use: the name of the alternative that it judged by."""
+def _sent(location: Sequence[object], body: Any) -> list[object]:
+    """Return a location without the steps that Pydantic adds for the alternatives of a union, which nobody sent."""
     if location[:1] != ("body",):
         return list(location)
-    steps: list[object] = ["body"]
-    here: Any = body
-    for place, step in enumerate(location[1:], 2):
-        inside = here[step] if _holds(here, step) else None
-        if inside is not None or place == len(location):
+    steps: list[object] = [location[0]]
+    for step in location[1:-1]:
+        in_object = isinstance(body, dict) and step in body
+        in_array = isinstance(body, list) and isinstance(step, int) and step < len(body)
+        if in_object or in_array:
+            body = body[step]
             steps.append(step)
-            here = inside
-    return steps
-
-
-def _holds(value: object, step: object) -> bool:
-    if isinstance(value, dict):
-        return step in value
-    return isinstance(value, list) and isinstance(step, int) and step < len(value)
+    return [*steps, *location[1:][-1:]]
 
 
 def _pointer(location: Sequence[object]) -> str:
