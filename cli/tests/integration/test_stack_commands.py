@@ -29,8 +29,8 @@ def up(stack_folder: Path) -> Path:
 
 
 def call(folder: Path, *arguments: str, stdin: str = "") -> Result:
-    command, *rest = arguments
-    words = [command, rest.pop(0)] if command in ("events", "day") else [command]
+    depth = 1 + (arguments[0] in ("events", "day")) + (arguments[1:2] in (("dlq",), ("parked",)))
+    words, rest = arguments[:depth], arguments[depth:]
     return CliRunner().invoke(app, [*words, "--state", str(folder), *rest], input=stdin)
 
 
@@ -45,7 +45,7 @@ def test_status_of_a_folder_where_nothing_runs_ends_with_3(tmp_path: Path) -> No
     assert call(tmp_path, "status").exit_code == Exit.NOT_RUNNING
 
 
-@pytest.mark.parametrize("words", [("day", "show"), ("events", "dlq"), ("token", "--role", "sre")])
+@pytest.mark.parametrize("words", [("day", "show"), ("events", "dlq", "list"), ("token", "--role", "sre")])
 def test_a_command_that_needs_the_stack_says_how_to_start_it(tmp_path: Path, words: tuple[str, ...]) -> None:
     result = call(tmp_path, *words)
     assert result.exit_code == Exit.FAILED
