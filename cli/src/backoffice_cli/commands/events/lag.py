@@ -61,7 +61,8 @@ def _measured(servers: str, pattern: str | None) -> list[dict[str, Any]]:
     try:
         found = asyncio.run(asyncio.wait_for(_ask(servers, pattern), PATIENCE_SECONDS))
     except (KafkaError, TimeoutError) as error:
-        raise StackError(f"The broker does not answer: {error}", "See: backoffice status") from error
+        why = str(error) or f"nothing within {PATIENCE_SECONDS} s"
+        raise StackError(f"The broker does not answer: {why}.", "See: backoffice status") from error
     now = datetime.now(UTC)
     return [_document(each, now) for each in found]
 
