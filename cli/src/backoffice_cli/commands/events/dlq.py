@@ -1,5 +1,6 @@
 """`backoffice events dlq`: dead letters, listed, shown, handed to their consumer again or given up."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -27,11 +28,20 @@ Limit = Annotated[
 ]
 
 
+class Status(StrEnum):
+    """Where a dead letter stands."""
+
+    OPEN = "open"
+    REDRIVEN = "redriven"
+    DISCARDED = "discarded"
+    ALL = "all"
+
+
 @app.command("list")
 def list_(  # noqa: PLR0917  each is an option of the command
     state: StateFolder,
     service: Service = None,
-    status: Annotated[str, typer.Option(help="open, redriven, discarded or all.")] = "open",
+    status: Annotated[Status, typer.Option(help="Where they stand.")] = Status.OPEN,
     consumer: Consumer = None,
     event_type: Type = None,
     key: Key = None,
@@ -48,7 +58,7 @@ def list_(  # noqa: PLR0917  each is an option of the command
     filters = _filters(consumer, event_type, key, topic, failure, since, until)
     with failures():
         owners = Owners(Platform.running(state.resolve()), service)
-        found = list(owners.listed(PATH, status=None if status == "all" else status, **filters))
+        found = list(owners.listed(PATH, status=None if status is Status.ALL else status.value, **filters))
     if as_json:
         print_json(found)
     else:
