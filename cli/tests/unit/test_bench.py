@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from backoffice_cli.bench import measure
+from backoffice_cli.bench.growth import goals
 from backoffice_cli.bench.trades import Cast, trades
 from backoffice_cli.reconciliation.records import Booked, JournalReference
 from backoffice_cli.stack.paths import repository_root
@@ -70,3 +71,9 @@ def test_trades_settle_on_their_day_and_stay_within_limits(cast: Cast) -> None:
     assert all(trade.price.as_tuple().exponent >= -2 for trade in made)
     sides = Counter(trade.side for trade in made)
     assert abs(sides[Side.BUY] - sides[Side.SELL]) <= len(cast.instruments)
+
+
+def test_growth_is_measured_at_round_numbers_and_at_the_one_asked_for() -> None:
+    assert list(goals(10_000)) == [10_000]
+    assert list(goals(120_000)) == [10_000, 20_000, 50_000, 100_000, 120_000]
+    assert list(goals(1_000_000))[-2:] == [500_000, 1_000_000]

@@ -27,15 +27,15 @@ from backoffice_events.publisher import Publisher
 
 Say = Callable[[str], None]
 
-_BOOKED_BY: Final = "ledger.trades"
-_EVENTS_BOOKED_OF_A_TRADE: Final = 2
-_WARM_UP: Final = 1_000
+BOOKED_BY: Final = "ledger.trades"
+EVENTS_BOOKED_OF_A_TRADE: Final = 2
+WARM_UP: Final = 1_000
 _CHUNK: Final = 500
 _TICK_SECONDS: Final = 0.02
 _POLL_SECONDS: Final = 1.0
 _STALLED_SECONDS: Final = 60
 _AT_MOST_SECONDS: Final = 300
-_SWITCHES: Final = {"csd": (), "counterparties": ("--delay-seconds=0",)}
+SWITCHES: Final = {"csd": (), "counterparties": ("--delay-seconds=0",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ def run(platform: Platform, number: int, rate: int | None, say: Say) -> dict[str
     rate: trades a second; None: as fast as they are taken.
     """
     wanted_before = simulators.wanted(platform.folder)
-    day = _prepare(platform, say)
-    run_simulators(platform.folder, _SWITCHES)
+    day = prepare(platform, say)
+    run_simulators(platform.folder, SWITCHES)
     try:
         platform = Platform.running(platform.folder)
         return _measured(platform, day, number, rate, say)
@@ -65,7 +65,7 @@ def run(platform: Platform, number: int, rate: int | None, say: Say) -> dict[str
         run_simulators(platform.folder, wanted_before)
 
 
-def _prepare(platform: Platform, say: Say) -> date:
+def prepare(platform: Platform, say: Say) -> date:
     """Bring in what a firm needs, as far as it is not there, and return the open business day."""
     with platform.client("trade-capture", "operations") as client:
         open_days = _open_days(client)
@@ -92,12 +92,12 @@ def _open_days(client: Any) -> dict[str, date]:
 
 def _measured(platform: Platform, day: date, number: int, rate: int | None, say: Say) -> dict[str, Any]:
     cast = Cast.shipped(repository_root() / "data")
-    say(f"Warming up with {_WARM_UP:,} trades")
-    _through(platform, trades(cast, day, _new_run(), _WARM_UP), _WARM_UP, None)
-    made = list(trades(cast, day, _new_run(), number))
+    say(f"Warming up with {WARM_UP:,} trades")
+    through(platform, trades(cast, day, new_run(), WARM_UP), WARM_UP, None)
+    made = list(trades(cast, day, new_run(), number))
     cpu_before, batches_before = measure.cpu_seconds(platform), measure.batches(platform)
     say(f"Publishing {number:,} trades" + (f" at {rate:,} a second" if rate else ""))
-    published = _through(platform, made, number, rate)
+    published = through(platform, made, number, rate)
     cpu_after, batches_after = measure.cpu_seconds(platform), measure.batches(platform)
     say("Reading when each trade was booked")
     trade_date, settlement = asyncio.run(_recorded(platform, published))
@@ -119,21 +119,27 @@ def _measured(platform: Platform, day: date, number: int, rate: int | None, say:
     }
 
 
-def _new_run() -> str:
+def new_run() -> str:
+    """Return a word that no run before had."""
     return new_id().replace("-", "")[-12:]
 
 
-def _through(platform: Platform, made: Iterable[TradeExecuted], number: int, rate: int | None) -> Published:
+def through(platform: Platform, made: Iterable[TradeExecuted], number: int, rate: int | None) -> Published:
     """Publish trades and return once the ledger has taken both events of each."""
-    before = measure.taken(platform, _BOOKED_BY)
-    published = asyncio.run(_publish(platform.bootstrap_servers, made, rate))
-    _wait_until_booked(platform, before + number * _EVENTS_BOOKED_OF_A_TRADE)
-    return published
-
-
-async def _publish(bootstrap_servers: str, made: Iterable[TradeExecuted], rate: int | None) -> Published:
-    """Publish in chunks: of a fixed size, or at a steady pace whatever the broker's answers take."""
+    before = measure.taken(platform, BOOKED_BY)
     at: dict[str, float] = {}
+    asyncio.run(publish(platform.bootstrap_servers, made, rate, at))
+    wait_until_booked(platform, before + number * EVENTS_BOOKED_OF_A_TRADE)
+    return Published(at)
+
+
+async def publish(
+    bootstrap_servers: str, made: Iterable[TradeExecuted], rate: int | None, at: dict[str, float]
+) -> None:
+    """Publish in chunks: of a fixed size, or at a steady pace whatever the broker's answers take.
+
+    at: is told when each trade was published, by its reference, as it happens.
+    """
     rest = iter(made)
     async with Publisher(bootstrap_servers=bootstrap_servers, source="urn:frontoffice:bench") as publisher:
         started = time.perf_counter()
@@ -141,7 +147,7 @@ async def _publish(bootstrap_servers: str, made: Iterable[TradeExecuted], rate: 
             due = _CHUNK if rate is None else max(1, int((time.perf_counter() - started) * rate) - len(at))
             chunk = list(islice(rest, due))
             if not chunk:
-                return Published(at)
+                return
             now = time.time()
             at.update((trade.trade_reference, now) for trade in chunk)
             await publisher.publish_many(chunk)
@@ -149,10 +155,10 @@ async def _publish(bootstrap_servers: str, made: Iterable[TradeExecuted], rate: 
                 await asyncio.sleep(_TICK_SECONDS)
 
 
-def _wait_until_booked(platform: Platform, target: int) -> None:
+def wait_until_booked(platform: Platform, target: int) -> None:
     """Wait on the ledger's own count. Raises StackError when it stands still, telling where trades hang."""
     seen, since = -1, time.monotonic()
-    while (now := measure.taken(platform, _BOOKED_BY)) < target:
+    while (now := measure.taken(platform, BOOKED_BY)) < target:
         if now != seen:
             seen, since = now, time.monotonic()
         elif time.monotonic() - since > _STALLED_SECONDS:

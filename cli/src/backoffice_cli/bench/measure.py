@@ -91,10 +91,10 @@ def mean_batch_sizes(
 def percentiles(started: Mapping[str, float], recorded: Mapping[str, datetime]) -> dict[str, int | None]:
     """Return the median and the 99th percentile of the time between two moments of each key, in milliseconds."""
     waits = sorted(recorded[key].timestamp() - started[key] for key in started.keys() & recorded.keys())
-    return {"p50": _percentile(waits, 50), "p99": _percentile(waits, 99)}
+    return {"p50": percentile(waits, 50), "p99": percentile(waits, 99)}
 
 
-def _percentile(waits: Sequence[float], percent: int) -> int | None:
+def percentile(waits: Sequence[float], percent: int) -> int | None:
     """Return the smallest value that at least `percent` of them do not exceed (nearest rank)."""
     return round(waits[-(-len(waits) * percent // 100) - 1] * 1000) if waits else None
 

@@ -1,11 +1,16 @@
 """`backoffice bench`."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from backoffice_cli.bench import flow as bench
+from backoffice_cli.bench import growth as bench_growth
+from backoffice_cli.bench import overload as bench_overload
 from backoffice_cli.commands import reconcile
 from backoffice_cli.commands.options import AsJson, StateFolder
 from backoffice_cli.console import Exit, console, failures, print_json, teller
@@ -41,15 +46,9 @@ def flow(
 
     Example: `backoffice bench flow --trades 20000 --json --state .backoffice-bench`
     """
-    say, folder = teller(), state.resolve()
-    with failures():
-        was_up = supervisor_pid(folder) is not None
-        bring_up(folder, say)
-        try:
-            found = _measure(Platform.running(folder), trades, rate, say)
-        finally:
-            if not was_up:
-                bring_down(folder)
+    say = teller()
+    with _platform(state, say) as platform:
+        found = _measure(platform, trades, rate, say)
     if as_json:
         print_json(found)
     else:
@@ -58,11 +57,77 @@ def flow(
         raise typer.Exit(Exit.FAILED)
 
 
-def _measure(platform: Platform, trades: int, rate: int | None, say: Any) -> dict[str, Any]:
-    found = bench.run(platform, trades, rate, say)
+@app.command("overload")
+def overload(
+    state: StateFolder,
+    factor: Annotated[float, typer.Option(min=1, help="How many times the sustained rate.")] = 3,
+    seconds: Annotated[int, typer.Option(min=1, max=3600, help="For how long.")] = 300,
+    as_json: AsJson = False,
+) -> None:
+    """Publish more trades than the platform can take, ask its APIs meanwhile, and see it catch up; then reconcile.
+
+    First finds the rate that it sustains. Exit code 1 when a trade gets lost or the sides do not agree.
+
+    Example: `backoffice bench overload --factor 3 --seconds 300 --json --state .backoffice-bench`
+    """
+    say = teller()
+    with _platform(state, say) as platform:
+        found = _reconciled(platform, bench_overload.run(platform, factor, seconds, say), say)
+    print_json(found) if as_json else _show_figures(found)
+    if not found["reconcile"]["ok"]:
+        raise typer.Exit(Exit.FAILED)
+
+
+@app.command("growth")
+def growth(
+    state: StateFolder,
+    up_to: Annotated[
+        int, typer.Option("--up-to", min=10_000, max=100_000_000, help="Trades in the databases at the end.")
+    ] = 1_000_000,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what a trade costs while the databases fill: at 10,000 trades, 20,000, 50,000 and so on.
+
+    Give it a state folder of its own. A million trades want some 20 GB of disk and half an hour.
+
+    Example: `backoffice bench growth --up-to 1000000 --json --state .backoffice-growth`
+    """
+    say = teller()
+    with _platform(state, say) as platform:
+        found = bench_growth.run(platform, up_to, say)
+    print_json(found) if as_json else _show_figures(found)
+
+
+@contextmanager
+def _platform(state: Path, say: Callable[[str], None]) -> Iterator[Platform]:
+    """Return the running platform; one that was not up is stopped again."""
+    folder = state.resolve()
+    with failures():
+        was_up = supervisor_pid(folder) is not None
+        bring_up(folder, say)
+        try:
+            yield Platform.running(folder)
+        finally:
+            if not was_up:
+                bring_down(folder)
+
+
+def _measure(platform: Platform, trades: int, rate: int | None, say: Callable[[str], None]) -> dict[str, Any]:
+    return _reconciled(platform, bench.run(platform, trades, rate, say), say)
+
+
+def _reconciled(platform: Platform, found: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
     say("Reconciling")
     Quiet(platform, lambda _: None).wait(still_for=1, at_most=_AT_MOST_SECONDS)
     return {**found, "reconcile": reconcile.document(reconcile.run(platform))}
+
+
+def _show_figures(found: dict[str, Any]) -> None:
+    for name, value in found.items():
+        if name != "reconcile":
+            console.print(name.replace("_", " "), value)
+    if "reconcile" in found:
+        _show_agreement(found["reconcile"]["ok"])
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -75,5 +140,8 @@ def _show(found: dict[str, Any]) -> None:
             shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
             table.add_row(key, shown)
         console.print(table)
-    agree = found["reconcile"]["ok"]
+    _show_agreement(found["reconcile"]["ok"])
+
+
+def _show_agreement(agree: bool) -> None:
     console.print("[green]All sides agree[/green]" if agree else "[red]The sides do not agree[/red]")

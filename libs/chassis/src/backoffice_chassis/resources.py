@@ -9,6 +9,7 @@ import httpx
 from fastapi import Request
 
 from backoffice_chassis.database import create_engine
+from backoffice_chassis.http.admission import Admission
 from backoffice_chassis.security.keys import IssuerKeys
 from backoffice_chassis.security.tokens import TokenVerifier
 from backoffice_chassis.service import Service
@@ -25,6 +26,7 @@ class Resources:
     settings: ServiceSettings
     messaging: Messaging
     verifier: TokenVerifier
+    admission: Admission
 
     @property
     def transactions(self) -> Transactions:
@@ -54,7 +56,7 @@ async def open_resources(service: Service) -> AsyncIterator[Resources]:
             options=ConsumerOptions(stall=settings.stuck_after_seconds),
         )
         try:
-            yield Resources(settings, messaging, verifier)
+            yield Resources(settings, messaging, verifier, Admission(settings))
         finally:
             await engine.dispose()
 

@@ -77,6 +77,7 @@ def _http_server(app: FastAPI, settings: ServiceSettings) -> uvicorn.Server:
         access_log=False,
         lifespan="off",
         server_header=False,
+        limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=settings.shutdown_timeout_seconds,
     )
     return _HttpServer(config)

@@ -67,6 +67,27 @@ class ServiceSettings(BaseSettings):
         ge=1024,
         description="Largest request body taken; a larger one is answered 413.",
     )
+    max_requests_in_flight: int = Field(
+        default=64,
+        ge=1,
+        le=10_000,
+        description="Requests that one process works on at a time; one more is answered 503 with Retry-After.",
+    )
+    max_body_bytes_in_flight: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1024,
+        description="Bytes of request bodies that one process holds at a time; more are answered 503 with Retry-After.",
+    )
+    max_requests_per_second: int = Field(
+        default=500,
+        ge=1,
+        description="Requests a second that one caller is answered; more are answered 429 with Retry-After.",
+    )
+    max_connections: int = Field(
+        default=1000,
+        ge=10,
+        description="HTTP connections that one process holds; one more is turned away with a bare 503.",
+    )
     request_timeout_seconds: int = Field(
         default=30, ge=1, le=600, description="A request that takes longer is rolled back and answered 503."
     )

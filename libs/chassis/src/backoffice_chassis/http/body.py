@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from fastapi import Request
 from starlette.types import Message, Receive
 
+from backoffice_chassis.http.admission import Place
 from backoffice_chassis.http.problems import Problem
 
 _LONGEST_NUMBER = 64
@@ -36,19 +37,21 @@ class JsonRequest(Request):
             raise _malformed(f"{error.msg} at line {error.lineno}, column {error.colno}.") from error
 
 
-def limited(request: Request, most: int) -> Receive:
-    """Return the request's `receive`, which raises a 413 problem once more than `most` bytes come, or are announced."""
+def limited(request: Request, most: int, place: Place) -> Receive:
+    """Return the request's `receive`, which raises a 413 problem once more than `most` bytes come, or are announced.
+
+    place: accounts for the bytes that are held in memory meanwhile.
+    """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > most):
         raise _too_large(most)
-    received = 0
 
     async def receive() -> Message:
-        nonlocal received
         message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > most:
+        size = len(message.get("body", b""))
+        if place.body_bytes + size > most:
             raise _too_large(most)
+        place.take(size)
         return message
 
     return receive

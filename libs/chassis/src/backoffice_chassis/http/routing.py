@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from backoffice_chassis.http import idempotency
+from backoffice_chassis.http.admission import Place
 from backoffice_chassis.http.body import JsonRequest, is_json, limited
 from backoffice_chassis.http.database_errors import database_problem
 from backoffice_chassis.http.openapi import PROBLEM_RESPONSES, document_idempotency
@@ -43,11 +44,15 @@ class TransactionalRoute(APIRoute):
         wants_json = self.body_field is not None
 
         async def handle(request: Request) -> Response:
+            with resources_of(request).admission.place() as place:
+                return await answer(request, place)
+
+        async def answer(request: Request, place: Place) -> Response:
             settings = resources_of(request).settings
             seconds = settings.request_timeout_seconds
             try:
                 await _admit(request, rules)
-                request = JsonRequest(request.scope, limited(request, settings.max_body_bytes))
+                request = JsonRequest(request.scope, limited(request, settings.max_body_bytes, place))
                 async with asyncio.timeout(seconds):
                     await _take_body(request, wants_json=wants_json)
                 return await _answer_in_transaction(request, endpoint, seconds)
@@ -78,12 +83,13 @@ Unit = Annotated[UnitOfWork, Depends(unit_of_work)]
 
 
 async def _admit(request: Request, rules: tuple[Access, ...]) -> None:
-    """Prove the token and the roles before a byte of the body is read."""
-    request.state.principal = await resources_of(request).verifier.principal(
-        request.headers.get("Authorization")
-    )
+    """Prove the token, the rate and the roles before a byte of the body is read."""
+    resources = resources_of(request)
+    principal = await resources.verifier.principal(request.headers.get("Authorization"))
+    await resources.admission.check_rate(principal.subject)
+    request.state.principal = principal
     for rule in rules:
-        rule.check(request.state.principal)
+        rule.check(principal)
 
 
 async def _take_body(request: Request, *, wants_json: bool) -> None:

@@ -1,0 +1,86 @@
+"""What a trade costs as the databases fill: the same measurement at growing numbers of trades."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import asyncpg
+
+from backoffice_cli.bench import flow, measure
+from backoffice_cli.bench.memory import memory_mb
+from backoffice_cli.bench.trades import Cast, trades
+from backoffice_cli.platform import Platform
+from backoffice_cli.stack import simulators
+from backoffice_cli.stack.control import run_simulators
+from backoffice_cli.stack.paths import repository_root
+from backoffice_cli.stack.ports import LOOPBACK
+
+MEASURED_WITH: Final = 10_000
+"""Trades of one measurement: enough that warm-up and the last batch do not show."""
+
+
+def run(platform: Platform, up_to: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Fill the databases with trades and return what one costs on the way. Raises StackError when one hangs."""
+    wanted_before = simulators.wanted(platform.folder)
+    day = flow.prepare(platform, say)
+    run_simulators(platform.folder, flow.SWITCHES)
+    try:
+        platform = Platform.running(platform.folder)
+        cast = Cast.shipped(repository_root() / "data")
+        curve: list[dict[str, Any]] = []
+        for goal in goals(up_to):
+            there = _trades_there(platform)
+            if goal > there:
+                say(f"Filling up to {goal:,} trades")
+                flow.through(platform, trades(cast, day, flow.new_run(), goal - there), goal - there, None)
+            curve.append(_point(platform, cast, day))
+            say(f"{curve[-1]['trades_there']:,} trades: {curve[-1]['cpu_us_per_trade']['total']} µs a trade")
+        first, last = (point["cpu_us_per_trade"]["total"] for point in (curve[0], curve[-1]))
+        return {"curve": curve, "last_to_first": round(last / first, 3)}
+    finally:
+        run_simulators(platform.folder, wanted_before)
+
+
+def goals(up_to: int) -> Iterator[int]:
+    """Yield 10,000, 20,000, 50,000, 100,000 … up to the number asked for, which comes last."""
+    size = 10_000
+    while True:
+        for step in (1, 2, 5):
+            if size * step >= up_to:
+                yield up_to
+                return
+            yield size * step
+        size *= 10
+
+
+def _point(platform: Platform, cast: Cast, day: Any) -> dict[str, Any]:
+    there = _trades_there(platform)
+    before = measure.cpu_seconds(platform)
+    flow.through(platform, trades(cast, day, flow.new_run(), MEASURED_WITH), MEASURED_WITH, None)
+    after = measure.cpu_seconds(platform)
+    return {
+        "trades_there": there,
+        "cpu_us_per_trade": measure.cpu_us_per_trade(before, after, MEASURED_WITH),
+        "memory_mb": memory_mb(platform),
+        "database_mb": round(_ask(platform, "postgres", _SIZE) / 1e6),
+    }
+
+
+_SIZE = "SELECT sum(pg_database_size(oid)) FROM pg_database"
+
+
+def _trades_there(platform: Platform) -> int:
+    return int(_ask(platform, "trade_capture", "SELECT count(*) FROM trade"))
+
+
+def _ask(platform: Platform, database: str, query: str) -> float:
+    password, port = platform.plan.admin_password, platform.plan.ports["postgres"]
+    return asyncio.run(_answer(f"postgresql://postgres:{password}@{LOOPBACK}:{port}/{database}", query))
+
+
+async def _answer(url: str, query: str) -> float:
+    connection = await asyncpg.connect(url)
+    try:
+        return float(await connection.fetchval(query))
+    finally:
+        await connection.close()
