@@ -101,6 +101,13 @@ def home_is_writable() -> bool:
     return False
 
 
+def check_ours() -> None:
+    """Stop early when somebody else's clone, or what somebody else installed in it, is in the way."""
+    for place in (ROOT, STATE, STATE / "install.lock", VENV):
+        if place.exists() and not os.access(place, os.W_OK):
+            fail(f"{place} is not writable for this user: clone the repository to a folder of your own.")
+
+
 def check_machine() -> None:
     """Stop early, with a clear word, when something is missing."""
     try:
@@ -109,8 +116,6 @@ def check_machine() -> None:
     except ImportError:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         fail(f"Python's venv module is missing. Debian/Ubuntu: apt install python{version}-venv")
-    if not os.access(ROOT, os.W_OK):
-        fail(f"{ROOT} is not writable for this user: clone the repository to a folder of your own.")
     if (free := shutil.disk_usage(ROOT).free) < NEEDED_BYTES:
         fail(
             f"{free // 1_000_000} MB are free on the disk of {ROOT}; {NEEDED_BYTES // 1_000_000} MB are needed."
@@ -153,6 +158,7 @@ def write_stamp() -> None:
 
 def main() -> None:
     """Install what is not yet installed."""
+    check_ours()
     with lock():
         if not installed():
             install()

@@ -45,11 +45,16 @@ def failures() -> Iterator[None]:
 
 def _complain(what: str, remedy: str) -> None:
     progress.print("✗", style="red", end=" ")
-    progress.print(what, markup=False, highlight=False)
+    progress.print(what, markup=False, highlight=False, soft_wrap=True)
     if remedy:
-        progress.print(remedy, markup=False, highlight=False)
+        progress.print(remedy, markup=False, highlight=False, soft_wrap=True)
 
 
 def teller() -> Callable[[str], None]:
     """Return a function that shows each step of long work as it happens."""
-    return lambda text: progress.print(f"[cyan]›[/cyan] {text}", highlight=False)
+
+    def tell(text: str) -> None:
+        progress.print("[cyan]›[/cyan]", end=" ")
+        progress.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    return tell

@@ -20,7 +20,10 @@ from backoffice_cli.commands import (
 
 app = typer.Typer(
     name="backoffice",
-    help="An open back office for investment firms: run it, feed it, look into it, check it.",
+    help="""An open back office for investment firms: run it, feed it, look into it, check it.
+
+    Example: `backoffice up && backoffice status`; each command's `--help` has its own.
+    """,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

@@ -13,6 +13,7 @@ from backoffice_cli.reconciliation.records import (
     Amounts,
     Booked,
     Captured,
+    CsdStatus,
     CurrencyControl,
     DeadLetter,
     Decision,
@@ -50,7 +51,16 @@ CAPTURED = Captured(
     currency="USD",
     net_amount=PAID,
 )
-INSTRUCTION = Instruction(trade_version=1, settled_quantity=TEN, settled_amount=PAID, failing=False)
+INSTRUCTION = Instruction(
+    trade_version=1,
+    quantity=TEN,
+    amount=PAID,
+    settled_quantity=TEN,
+    settled_amount=PAID,
+    failing=False,
+    failed_on=None,
+    cancellation=CsdStatus(),
+)
 SETTLEMENT = Settlement(
     trade_id="t1",
     trade_version=1,
@@ -105,6 +115,16 @@ SERVICES = ("trade-capture", "compliance", "settlement", "ledger", "hr")
 
 def changed(record: Any, **fields: Any) -> Any:
     return msgspec.structs.replace(record, **fields)
+
+
+def instructed(**fields: Any) -> Settlement:
+    """Return the settlement with another instruction."""
+    return changed(SETTLEMENT, instruction=changed(INSTRUCTION, **fields))
+
+
+FAILED = changed(
+    instructed(settled_quantity=Decimal(6), failing=True, failed_on="2024-06-04"), state="PARTIALLY_SETTLED"
+)
 
 
 @pytest.fixture
@@ -167,6 +187,15 @@ def _publish_another(snapshot: Snapshot) -> None:
             "t1 confirmed and cleared",
             "AWAITING_INSTRUCTION",
         ),
+        (_set("settlements", [instructed(quantity=Decimal(9))]), "settlement", "t1 instructed quantity", "9"),
+        (_set("settlements", [instructed(amount=NONE)]), "settlement", "t1 instructed amount", "0"),
+        (
+            _set("settlements", [changed(SETTLEMENT, state="INSTRUCTED", decision="HELD")]),
+            "settlement",
+            "t1 instruction",
+            "left with the CSD",
+        ),
+        (_set("settlements", [FAILED]), "ledger", "t1 failing", "0"),
         (_set("booked", []), "ledger", "t1", "nothing"),
         (_set("booked", [changed(BOOKED, journals=[])]), "ledger", "t1 trade-date journals", "[]"),
         (
@@ -187,7 +216,7 @@ def _publish_another(snapshot: Snapshot) -> None:
             "t1 settled quantity",
             "9",
         ),
-        (_set("booked", [changed(BOOKED, failing_quantity=Decimal(1))]), "ledger", "t1 failing", "True"),
+        (_set("booked", [changed(BOOKED, failing_quantity=Decimal(1))]), "ledger", "t1 failing", "1"),
         (
             _set("booked", [changed(BOOKED, amounts=[Amounts("USD", Decimal("0.01"), NONE, -PAID)])]),
             "ledger",
@@ -327,16 +356,34 @@ def test_a_cancelled_trade_leaves_nothing_in_the_books(snapshot: Snapshot) -> No
     assert (report.trades.cancelled, report.trades.confirmed, report.trades.settled) == (1, 0, 0)
 
 
-@pytest.mark.parametrize(("state", "partially_settled"), [("INSTRUCTED", 0), ("PARTIALLY_SETTLED", 1)])
+def failing_books(snapshot: Snapshot, settlement: Settlement, settled: Decimal) -> Snapshot:
+    """Let the trade fail: `settled` of it settled before."""
+    paid = PAID * settled / TEN
+    last = changed(settlement.instruction, settled_quantity=settled, settled_amount=paid)
+    snapshot.settlements = [changed(settlement, instruction=last)]
+    amounts = [Amounts(currency="USD", unsettled=NONE, fails=paid - PAID, cash=-paid)]
+    quantities = {"settled_quantity": settled, "failing_quantity": TEN - settled}
+    snapshot.booked = [changed(BOOKED, amounts=amounts, **quantities)]
+    snapshot.positions = [changed(POSITION, **quantities)]
+    snapshot.settled_totals = [changed(TOTAL, received_quantity=settled, paid_amount=paid)]
+    snapshot.controls = changed(CONTROLS, currencies=[CurrencyControl("USD", True, -paid)])
+    return snapshot
+
+
+@pytest.mark.parametrize(("state", "settled"), [("INSTRUCTED", NONE), ("PARTIALLY_SETTLED", Decimal(6))])
 def test_failing_trades_are_counted_by_what_still_fails(
-    snapshot: Snapshot, state: str, partially_settled: int
+    snapshot: Snapshot, state: str, settled: Decimal
 ) -> None:
-    failing = changed(SETTLEMENT, state=state, instruction=changed(INSTRUCTION, failing=True))
-    snapshot.settlements = [failing]
-    snapshot.booked = [changed(BOOKED, failing_quantity=Decimal(1))]
-    report = compare(snapshot)
-    assert (report.trades.failing, report.trades.partially_settled) == (1, partially_settled)
+    report = compare(failing_books(snapshot, changed(FAILED, state=state), settled))
+    assert (report.trades.failing, report.trades.partially_settled) == (1, settled > 0)
     assert report.breaks == []
+
+
+def test_a_fail_stays_in_the_books_when_the_csd_cancels_the_instruction(snapshot: Snapshot) -> None:
+    cancelled = changed(FAILED.instruction, failing=False, cancellation=CsdStatus("CAND"))
+    settlement = changed(FAILED, state="REJECTED", exceptions=["CANCELLED_BY_CSD"], instruction=cancelled)
+    report = compare(failing_books(snapshot, settlement, NONE))
+    assert (report.trades.failing, report.breaks) == (0, [])
 
 
 @pytest.mark.parametrize(
@@ -350,8 +397,8 @@ def test_the_books_end_the_fail_of_a_void_version_even_if_the_csd_does_not(
     snapshot: Snapshot, trade: Captured
 ) -> None:
     snapshot.captured = [trade]
-    failing = changed(INSTRUCTION, failing=True)
-    snapshot.settlements = [changed(SETTLEMENT, state="INSTRUCTED", instruction=failing)]
+    failing = instructed(failing=True, failed_on="2024-06-04")
+    snapshot.settlements = [changed(failing, state="INSTRUCTED")]
     report = compare(snapshot)
     assert report.trades.failing == 1
     assert not [each for each in report.breaks if each.key == "t1 failing"]

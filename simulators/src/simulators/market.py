@@ -60,6 +60,8 @@ class Market:
         if since is None or cycles[since].settlement_calendar not in self._calendars:
             return None
         calendar = self._calendars[cycles[since].settlement_calendar]
+        if not calendar.valid_from <= trade_date <= calendar.valid_to:
+            return None
         closures = frozenset(calendar.closures)
         day = trade_date
         while not _settles(day, closures):
@@ -68,7 +70,7 @@ class Market:
             day = _next(day, closures)
         while day < trade_date or not _settles(day, closures):
             day += _DAY
-        return day if calendar.valid_from <= trade_date and day <= calendar.valid_to else None
+        return day if day <= calendar.valid_to else None
 
 
 def _next(day: date, closures: frozenset[date]) -> date:

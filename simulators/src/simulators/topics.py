@@ -17,7 +17,9 @@ _MOST_RECORDS = 2_000
 async def reading(servers: str, topics: Iterable[Topic]) -> AsyncIterator[AIOKafkaConsumer]:
     """Read every partition of the topics from its beginning."""
     names = [topic.name for topic in topics]
-    consumer = AIOKafkaConsumer(*names, bootstrap_servers=servers, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        *names, bootstrap_servers=servers, auto_offset_reset="earliest", isolation_level="read_committed"
+    )
     await consumer.start()
     try:
         yield consumer

@@ -140,6 +140,8 @@ def test_a_corrected_trade_is_confirmed_anew_under_a_higher_version() -> None:
         {"quantity": Decimal(-1)},
         {"price": Decimal(0)},
         {"trade_date": date(2031, 1, 6)},
+        {"trade_date": date.min},
+        {"trade_date": date.max},
         {"quantity": Decimal(10**17), "price": Decimal(10**17)},
         {"quantity": Decimal(10**10), "price": Decimal(10**10)},
     ],

@@ -44,7 +44,7 @@ def flow(
     stops it again. The trades stay in its books: where that matters, use a state folder of their own. Exit code 1 when
     a trade does not get through or the sides do not agree.
 
-    Example: `backoffice bench flow --trades 20000 --json --state .backoffice-bench`
+    Example: `backoffice bench flow --trades 20000 --json --state .backoffice/bench`
     """
     say = teller()
     with _platform(state, say) as platform:

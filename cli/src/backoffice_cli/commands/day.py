@@ -16,7 +16,7 @@ app = typer.Typer(
 )
 
 PATH = "/reference/business-days"
-Calendar = Annotated[str, typer.Argument(help="Settlement calendar: US, TARGET, GB.")]
+Calendar = Annotated[str, typer.Argument(help="Settlement calendar: US, FED, TARGET, GB.")]
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date, YYYY-MM-DD.")]
 DayOrOpen = Annotated[
     datetime | None,

@@ -1,5 +1,7 @@
 """`backoffice demo`."""
 
+import signal
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -8,16 +10,21 @@ from backoffice_cli.commands import reconcile
 from backoffice_cli.commands.options import StateFolder
 from backoffice_cli.console import Exit, console, failures, teller
 from backoffice_cli.demo import report
+from backoffice_cli.demo.alone import alone
+from backoffice_cli.demo.outcomes import outcomes, sent
 from backoffice_cli.demo.run import prepare_firm, prepare_stack, settle, trade
+from backoffice_cli.flow import record_of
+from backoffice_cli.reconciliation.compare import compare
 from backoffice_cli.stack.control import bring_down
 
 _NEXT = """
 What to try next (README.md goes through it step by step):
-  backoffice up --simulators          start this firm again, with what just happened
-  backoffice reconcile                check it again, any time
-  backoffice events dlq               what could not be read
-  backoffice events tail trading.trades.v1 --from-beginning
-  backoffice token --role operations  then call the APIs: backoffice status shows where, each has /docs
+  .venv/bin/backoffice up --simulators  start this firm again, with all that just happened
+  .venv/bin/backoffice status           where each service listens; its API is described at /docs
+  .venv/bin/backoffice events dlq       what could not be read
+  .venv/bin/backoffice events tail trading.trades.v1 --no-follow --limit 3
+  .venv/bin/backoffice reconcile        check all sides again, any time
+  .venv/bin/backoffice down             stop it
 """
 
 
@@ -30,23 +37,33 @@ def demo(
 ) -> None:
     """Run the platform on real data, from empty databases to books that reconcile, and show what became of every trade.
 
-    Starts over each time. Exit code 1 when the reconciliation finds anything.
+    Starts over each time; waits while another demo runs in the same folder. Exit code 1 when the reconciliation finds
+    anything, or a trade has no outcome.
 
     Example: `backoffice demo --trades 5000 --keep`
     """
-    folder = state.resolve()
-    with failures():
+    folder, say = state.resolve(), teller()
+    for ended_by in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ended_by, _interrupt)
+    with failures(), alone(folder, say):
         try:
-            platform = prepare_stack(folder, teller())
-            prepare_firm(platform, seed, teller())
+            platform = prepare_stack(folder, say)
+            prepare_firm(platform, seed, say)
             trade(platform, trades, rate, seed)
             settle(platform)
-            result = reconcile.run(platform)
-            report.show(platform)
+            snapshot = reconcile.read(platform)
+            complete = report.show(platform, outcomes(snapshot), sent(record_of(folder)))
+            result = compare(snapshot)
             reconcile.show(result)
         finally:
             if not keep:
+                say("Stopping the platform")
                 bring_down(folder)
-    console.print(_NEXT, highlight=False, markup=False)
-    if not result.ok:
+    console.print(_NEXT, highlight=False, markup=False, soft_wrap=True)
+    if not (result.ok and complete):
         raise typer.Exit(Exit.FAILED)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """End as by Ctrl-C, so that the platform does not stay behind."""
+    raise KeyboardInterrupt

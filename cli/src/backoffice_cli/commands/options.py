@@ -11,7 +11,7 @@ StateFolder = Annotated[
     Path,
     typer.Option(
         "--state",
-        help="Folder of the stack's state.",
+        help="Folder of the stack's state; BACKOFFICE_STATE names another one for all commands.",
         default_factory=default_state,
         show_default=".backoffice",
     ),

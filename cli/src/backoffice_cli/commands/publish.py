@@ -87,6 +87,6 @@ async def _publish(lines: Iterable[bytes], bootstrap_servers: str, source: str) 
 def _show(found: dict[str, Any]) -> None:
     console.print(f"Published {found['published']}, refused {len(found['refused'])}")
     for one in found["refused"][:SHOWN]:
-        console.print(f"line {one['line']}: {one['reason']}", markup=False, highlight=False)
+        console.print(f"line {one['line']}: {one['reason']}", markup=False, highlight=False, soft_wrap=True)
     if len(found["refused"]) > SHOWN:
         console.print(f"… and {len(found['refused']) - SHOWN} more: --json lists them all")

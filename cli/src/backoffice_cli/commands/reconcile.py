@@ -14,10 +14,28 @@ from backoffice_cli.console import Exit, console, failures, print_json, progress
 from backoffice_cli.platform import Platform
 from backoffice_cli.reconciliation.compare import compare
 from backoffice_cli.reconciliation.fetch import fetch
+from backoffice_cli.reconciliation.records import Snapshot
 from backoffice_cli.reconciliation.report import Report
 from backoffice_cli.stack.errors import StackError
 
 SHOWN = 20
+MEANINGS = {
+    "published": "trades that the front office named = captured + in repair + rejected",
+    "captured": "= cancelled + confirmed + mismatched + unconfirmed = cancelled + cleared + held + blocked",
+    "in_repair": "wait in the repair queue, with every reason",
+    "rejected": "turned down by somebody in the repair queue",
+    "cancelled": "called off by the desk",
+    "confirmed": "the counterparty agrees",
+    "mismatched": "the counterparty sees it differently",
+    "unconfirmed": "the counterparty has not answered",
+    "cleared": "compliance lets it go on",
+    "held": "compliance opened a case",
+    "blocked": "compliance stopped it",
+    "instructed": "an instruction was ever sent to the CSD, cancelled ones included",
+    "settled": "of the instructed, settled in full",
+    "partially_settled": "of the instructed, settled in part",
+    "failing": "of the instructed, due and not settled",
+}
 
 
 def reconcile(state: StateFolder, as_json: AsJson = False) -> None:
@@ -39,9 +57,14 @@ def reconcile(state: StateFolder, as_json: AsJson = False) -> None:
 
 def run(platform: Platform) -> Report:
     """Reconcile a running platform. Raises StackError or HTTPError when a side does not answer."""
+    return compare(read(platform))
+
+
+def read(platform: Platform) -> Snapshot:
+    """Return what all sides say now. Raises StackError or HTTPError when one of them does not answer."""
     with progress.status("Reading all sides"):
         try:
-            snapshot = asyncio.run(fetch(platform))
+            return asyncio.run(fetch(platform))
         except KafkaError as error:
             raise StackError(f"The broker does not answer: {error}", "See: backoffice status") from error
         except msgspec.MsgspecError as error:
@@ -49,7 +72,6 @@ def run(platform: Platform) -> Report:
                 f"A service answers otherwise than this release expects: {error}",
                 "Run one release of all parts.",
             ) from error
-    return compare(snapshot)
 
 
 def document(report: Report) -> dict[str, Any]:
@@ -59,14 +81,18 @@ def document(report: Report) -> dict[str, Any]:
 
 def show(report: Report) -> None:
     """Print the report for people."""
-    table = Table(box=None, pad_edge=False, show_header=False)
+    table = Table(
+        title="\nReconciliation", title_justify="left", title_style="bold", box=None, pad_edge=False
+    )
+    for column in ("trades", "", "what it counts"):
+        table.add_column(column, justify="left" if column else "right")
     for name, number in asdict(report.trades).items():
-        table.add_row(name.replace("_", " "), str(number))
+        table.add_row(name.replace("_", " "), f"{number:,}", MEANINGS[name])
     console.print(table)
     ledger = report.ledger
     console.print(
-        f"ledger {'balanced' if ledger['balanced'] else 'NOT BALANCED'}: {ledger['journals']} journals, "
-        f"{ledger['lines']} lines"
+        f"ledger {'balanced' if ledger['balanced'] else 'NOT BALANCED'}: {ledger['journals']:,} journals, "
+        f"{ledger['lines']:,} lines"
     )
     console.print(
         f"unaccounted {report.unaccounted}, duplicates {report.duplicates}, outbox {report.outbox_pending}, "
@@ -74,7 +100,7 @@ def show(report: Report) -> None:
     )
     for each in report.breaks[:SHOWN]:
         text = f"{each.service}: {each.key}: expected {each.expected}, found {each.found}"
-        console.print(text, markup=False, highlight=False)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     if len(report.breaks) > SHOWN:
         console.print(f"… and {len(report.breaks) - SHOWN} more: --json lists them all")
     console.print("[green]All sides agree[/green]" if report.ok else "[red]The sides do not agree[/red]")

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from backoffice_cli.commands.options import AsJson, StateFolder
-from backoffice_cli.console import Exit, console, print_json
+from backoffice_cli.console import Exit, console, print_json, progress
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.ports import LOOPBACK
 from backoffice_cli.stack.state import Component, Phase, State, read_state, supervisor_pid
@@ -19,6 +19,7 @@ from backoffice_cli.stack.state import Component, Phase, State, read_state, supe
 SERVICE_NAMES = {service.name for service in SERVICES}
 HTTP = {*SERVICE_NAMES, "issuer"}
 READY_SECONDS = 10
+NOT_RUNNING = "The platform is not running. Start it: backoffice up"
 COLOURS = {Phase.READY: "green", Phase.FAILED: "red", Phase.DEGRADED: "red", Phase.RESTARTING: "yellow"}
 
 
@@ -114,7 +115,9 @@ def _memory(pid: int | None) -> int | None:
 
 
 def print_environment(found: dict[str, Any]) -> None:
-    """Print the address of each component as a shell assignment."""
+    """Print the address of each component as a shell assignment; `eval` reads that, so all else goes to stderr."""
+    if not found["running"]:
+        progress.print(NOT_RUNNING)
     for name, part in found["components"].items():
         if part["url"]:
             sys.stdout.write(f"export {name.upper().replace('-', '_')}={part['url']}\n")
@@ -123,7 +126,7 @@ def print_environment(found: dict[str, Any]) -> None:
 def show(found: dict[str, Any]) -> None:
     """Print the state for people."""
     if not found["running"]:
-        console.print("The platform is not running. Start it: backoffice up")
+        console.print(NOT_RUNNING)
         return
     table = Table(title=f"Back office: {found['phase']}", title_justify="left", box=None, pad_edge=False)
     for column in ("component", "state", "address", "pid", "MB", "restarts"):

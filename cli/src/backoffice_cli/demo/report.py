@@ -1,35 +1,64 @@
 """What the demo shows at its end."""
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
 from rich.table import Table
 
 from backoffice_cli.console import console
+from backoffice_cli.demo.outcomes import Outcome
 from backoffice_cli.demo.story import Chapter, story_of
 from backoffice_cli.platform import Platform, body_of, every_page
 
+_EVERY_DAY = {"trade_date_from": "1900-01-01", "trade_date_to": "9999-12-31"}
+"""Also what the desk misdated, and what states no trade date: that counts on the day on which it came."""
+
 _FIRST_DAY, _LAST_DAY = "2024-08-01", "2024-08-31"
 _LARGEST = 10
+_RATES = {
+    "entry": "taken in without a person's help",
+    "repair": "needed one, or still do",
+    "confirmation": "of those captured: confirmed",
+    "stp": "taken in and confirmed at the first try",
+}
 
 
-def show(platform: Platform) -> None:
-    """Print how the trades went through, one trade's story, and the books."""
+def show(platform: Platform, counts: Counter[Outcome], sent: int) -> bool:
+    """Print what became of the trades, how they went through, one trade's story, and the books.
+
+    counts: the trades by outcome. sent: how many the front office sent. Returns whether each has an outcome.
+    """
+    complete = _outcomes(counts, sent)
     _rates(platform)
     _efficiency(platform)
     _story(platform)
     _trial_balance(platform)
     _positions(platform)
+    return complete
+
+
+def _outcomes(counts: Counter[Outcome], sent: int) -> bool:
+    table = _table(f"What became of the {sent:,} trades", "trades>", "", "which is")
+    for outcome in Outcome:
+        table.add_row(f"{counts[outcome]:,}", outcome.title, outcome.meaning)
+    table.add_row(f"[bold]{counts.total():,}[/bold]", "[bold]in all[/bold]", f"{sent:,} were sent")
+    console.print(table)
+    return counts.total() == sent and not counts[Outcome.UNACCOUNTED]
 
 
 def _rates(platform: Platform) -> None:
     with platform.client("trade-capture", "operations") as client:
-        period = {"trade_date_from": _FIRST_DAY, "trade_date_to": _LAST_DAY}
-        metrics = body_of(client.get("/stp-metrics", params=period))
-    table = _table("Straight-through processing", "rate", "by count>", "by value>")
+        metrics = body_of(client.get("/stp-metrics", params=_EVERY_DAY))
+    received = metrics["measures"]["received"]
+    currencies = sorted(received["value"])
+    table = _table(
+        f"Straight-through processing of {received['count']:,} trades: all but the cancelled and the unreadable",
+        *("rate", "by count>", *(f"by {currency}>" for currency in currencies), "which is"),
+    )
     for name, rate in metrics["rates"].items():
-        values = ", ".join(f"{currency} {_percent(value)}" for currency, value in rate["value"].items())
-        table.add_row(name, _percent(rate["count"]), values)
+        values = (_percent(rate["value"].get(currency)) for currency in currencies)
+        table.add_row(name, _percent(rate["count"]), *values, _RATES[name])
     console.print(table)
 
 
@@ -60,7 +89,8 @@ def _story(platform: Platform) -> None:
         return
     chapters = story_of(platform, trade["trade_id"])
     table = _table(
-        f"The story of {trade['source_system']} {trade['trade_reference']} ({trade['trade_id']})",
+        f"The story of {trade['source_system']} {trade['trade_reference']} ({trade['trade_id']})\n"
+        f"from {chapters[0].at:%Y-%m-%d %H:%M:%S} UTC",
         *("after", "service", "what"),
     )
     for chapter in chapters:
@@ -82,7 +112,10 @@ def _after(chapter: Chapter, first: Chapter) -> str:
 def _trial_balance(platform: Platform) -> None:
     with platform.client("ledger", "finance") as client:
         balance = body_of(client.get("/trial-balance"))
-    table = _table("Trial balance", "account", "name", "currency", "debit>", "credit>")
+    table = _table(
+        "Trial balance: books that began empty; investments stand at what they were traded for",
+        *("account", "name", "currency", "debit>", "credit>"),
+    )
     standing = [one for one in balance["lines"] if _stands(one)]
     for line in standing:
         table.add_row(
@@ -101,7 +134,7 @@ def _positions(platform: Platform) -> None:
         positions = list(every_page(client, "/positions"))
     positions.sort(key=lambda one: -abs(Decimal(one["trade_date_quantity"])))
     table = _table(
-        f"The {_LARGEST} largest positions, by quantity",
+        f"The {_LARGEST} largest positions, in units, for bonds face amount",
         *("book", "isin", "trade date>", "settled>", "unsettled>", "of it failing>"),
     )
     kinds = ("trade_date_quantity", "settled_quantity", "unsettled_quantity", "failing_quantity")

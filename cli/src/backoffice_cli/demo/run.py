@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from backoffice_cli.console import progress as terminal
+from backoffice_cli.console import teller
 from backoffice_cli.demo.days import open_days, roll
 from backoffice_cli.flow import FrontOffice, Quiet, Switches, command_line, record_of
 from backoffice_cli.platform import Platform
@@ -129,8 +130,8 @@ def _wait(
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    terminal.print(f"[cyan]›[/cyan] {what}", highlight=False)
-    with Progress(*columns, console=terminal, transient=True) as bars:
+    teller()(what)
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bars:
         tasks = {group: bars.add_task(text, total=None) for group, text in _STEPS.items()}
 
         def show(counts: Counter[str]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from backoffice_cli.platform import Platform, body_of, every_page
@@ -60,15 +61,17 @@ def _settled(settlement: dict[str, Any]) -> Iterator[Chapter]:
 
 
 def _booked(journal: dict[str, Any]) -> Chapter:
-    lines = ", ".join(
-        f"{'Dr' if line['credit'] in ('0', '0.00') else 'Cr'} {line['account']} "
-        f"{line['debit'] if line['credit'] in ('0', '0.00') else line['credit']}"
-        for line in journal["lines"]
-    )
+    lines = ", ".join(map(_line, journal["lines"]))
     text = (
         f"{_words(journal['kind'])} journal posted to {journal['posting_date']}: {lines} {_currency(journal)}"
     )
     return Chapter(_time(journal["recorded_at"]), "ledger", text.rstrip())
+
+
+def _line(line: dict[str, Any]) -> str:
+    credit = Decimal(line["credit"])
+    side, amount = ("Cr", credit) if credit else ("Dr", Decimal(line["debit"]))
+    return f"{side} {line['account']} {amount:,.2f}"
 
 
 def _currency(journal: dict[str, Any]) -> str:

@@ -102,6 +102,19 @@ def _compare_settlement(report: Report, sides: TradeSides) -> None:
     ready = trade.confirmed and outcome == "CLEARED" and not settlement.exceptions
     if ready and settlement.state == "AWAITING_INSTRUCTION":
         report.expect("settlement", f"{key} confirmed and cleared", "instructed", settlement.state)
+    _compare_instruction(report, sides, settlement)
+
+
+def _compare_instruction(report: Report, sides: TradeSides, settlement: Settlement) -> None:
+    """What the CSD was told of this version is its terms, and stands only while it is confirmed and cleared."""
+    trade, last = sides.captured, settlement.instruction
+    if last is None or last.trade_version != trade.version:
+        return
+    report.expect("settlement", f"{trade.trade_id} instructed quantity", trade.quantity, last.quantity)
+    report.expect("settlement", f"{trade.trade_id} instructed amount", trade.net_amount, last.amount)
+    may_settle = settlement.confirmed and settlement.decision == "CLEARED"
+    if settlement.state == "INSTRUCTED" and not may_settle and last.cancellation.status is None:
+        report.expect("settlement", f"{trade.trade_id} instruction", "called back", "left with the CSD")
 
 
 def _compare_books(report: Report, sides: TradeSides) -> None:
@@ -133,21 +146,23 @@ def _compare_settled(report: Report, sides: TradeSides, settlement: Settlement, 
     cash = sum((amounts.cash for amounts in booked.amounts), Decimal(0))
     report.expect("ledger", f"{key} settled quantity", settled.quantity, booked.settled_quantity)
     report.expect("ledger", f"{key} cash", settled.amount, cash)
-    report.expect(
-        "ledger", f"{key} failing", _fails(sides.captured, settlement), booked.failing_quantity != 0
-    )
+    failing = _failing_quantity(sides.captured, settlement)
+    report.expect("ledger", f"{key} failing", failing, booked.failing_quantity)
     in_flight = sum((amounts.unsettled + amounts.fails for amounts in booked.amounts), Decimal(0))
     report.expect("ledger", f"{key} in flight", sides.captured.money - settled.amount, in_flight)
 
 
-def _fails(trade: Captured, settlement: Settlement) -> bool:
-    """Return whether the trade as it stands fails: the books end a fail with the version that it belongs to.
+def _failing_quantity(trade: Captured, settlement: Settlement) -> Decimal:
+    """Return what fails of the trade as it stands, signed as a position.
 
-    The CSD may still hold an instruction of a void version, because it denied the cancellation.
+    A fail is the trade version's: the books keep it when the CSD cancels the instruction, and end it with the version,
+    though the CSD may still hold the instruction because it denied the cancellation.
     """
     last = settlement.instruction
-    stands = last is not None and last.trade_version == trade.version and not trade.cancelled
-    return stands and settlement.failing
+    if last is None or last.failed_on is None or last.trade_version != trade.version or trade.cancelled:
+        return Decimal(0)
+    remaining = last.quantity - last.settled_quantity
+    return remaining if trade.side == "BUY" else -remaining
 
 
 def last_instruction(trade: Captured, settlement: Settlement) -> Settled:

@@ -108,13 +108,23 @@ class Decision(Struct, frozen=True):
     outcome: str
 
 
+class CsdStatus(Struct, frozen=True):
+    """A status that the CSD gave, None while it gave none."""
+
+    status: str | None = None
+
+
 class Instruction(Struct, frozen=True):
-    """An instruction to the CSD."""
+    """An instruction to the CSD. failed_on: when its trade failed, whatever became of it; failing: whether it does."""
 
     trade_version: int
+    quantity: Decimal
+    amount: Decimal
     settled_quantity: Decimal
     settled_amount: Decimal
     failing: bool
+    failed_on: str | None
+    cancellation: CsdStatus
 
 
 class Settlement(Struct, frozen=True):

@@ -27,7 +27,10 @@ async def read_published(bootstrap_servers: str) -> Published:
     """Return every trade on the topic as it is now. Raises KafkaError when the broker does not answer."""
     published = Published()
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers, enable_auto_commit=False, max_partition_fetch_bytes=4_194_304
+        bootstrap_servers=bootstrap_servers,
+        enable_auto_commit=False,
+        isolation_level="read_committed",  # as the services: what a transaction took back was never published
+        max_partition_fetch_bytes=4_194_304,
     )
     await consumer.start()
     try:

@@ -48,9 +48,15 @@ class Telemetry:
         return cls(settings, tracing, metering)
 
     def trace_statements(self, engine: AsyncEngine) -> None:
-        """Trace SQL when somebody receives the spans; a statement that is not sampled then costs some 5 µs."""
+        """Trace SQL when somebody receives the spans; a statement that is not sampled then costs some 5 µs.
+
+        The instrumentation would do nothing with an SQLAlchemy that is newer than it knows of; a test of ours says
+        whether it works with this one.
+        """
         if self.settings.otlp_endpoint:
-            SQLAlchemyInstrumentor().instrument(engine=engine.sync_engine)
+            SQLAlchemyInstrumentor().instrument(
+                engine=engine.sync_engine, tracer_provider=self.tracing, skip_dep_check=True
+            )
 
     def stop(self) -> None:
         """Send what is still buffered."""

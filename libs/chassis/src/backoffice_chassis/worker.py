@@ -69,7 +69,9 @@ class Worker:
         """Return which consumers take no events, None when all do."""
         if not self._started:
             return "have not started: the database is not there yet"
-        return "; ".join(self._messaging.problems()) or None
+        if problems := self._messaging.problems():
+            return "; ".join(problems)
+        return None if await self._messaging.broker_answers() else "the broker does not answer"
 
 
 async def _finish(task: asyncio.Task[None], seconds: float) -> None:

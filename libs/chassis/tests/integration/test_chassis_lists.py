@@ -50,6 +50,14 @@ async def test_a_cursor_of_no_page_of_this_list_is_refused(client: httpx.AsyncCl
     assert [error["field"] for error in answer.json()["errors"]] == ["/query/cursor"]
 
 
+async def test_a_parameter_that_the_list_does_not_know_is_refused(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/notes", params={"titel": "a", "limit": "1"})
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == "/query/titel"
+    assert error["reason"] == "not known here; there are: cursor, limit"
+
+
 async def a_note(client: httpx.AsyncClient) -> str:
     return str((await client.post("/notes", json={"title": "first", "amount": "1"})).json()["id"])
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 
-from backoffice_events.cloudevents import encode
+from backoffice_events.cloudevents import UndecodableError, decode, encode
 from backoffice_events.contracts.base import Event
 from backoffice_events.ids import new_id
 from backoffice_events.kafka import KafkaSender
@@ -35,19 +35,18 @@ class Publisher:
     async def publish(self, event: Event, *, event_id: str | None = None) -> str:
         """Publish one event and return its id. event_id: the former one when this is a resend."""
         event_id = event_id or new_id()
-        await self.send([self.record(event, event_id=event_id)])
+        await self.send([_readable(self.record(event, event_id=event_id))])
         return event_id
 
     async def publish_many(self, events: Sequence[Event]) -> list[str]:
         """Publish events in order (per key) and return their ids; far cheaper each than `publish`."""
         ids = [new_id() for _ in events]
-        await self.send(
-            [self.record(event, event_id=event_id) for event, event_id in zip(events, ids, strict=True)]
-        )
+        records = [self.record(event, event_id=event_id) for event, event_id in zip(events, ids, strict=True)]
+        await self.send([_readable(record) for record in records])
         return ids
 
     def record(self, event: Event, *, event_id: str) -> Record:
-        """Return the Kafka record that would carry the event."""
+        """Return the Kafka record that would carry the event, whether or not a consumer could read it."""
         return encode(event, event_id=event_id, source=self._source, time=self._clock())
 
     async def send(self, records: Sequence[Record]) -> None:
@@ -64,3 +63,12 @@ class Publisher:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         await self._sender.stop()
+
+
+def _readable(record: Record) -> Record:
+    """Return a record that every consumer can read. Contracts are not checked when an event is made: here they are."""
+    try:
+        decode(record)
+    except UndecodableError as error:
+        raise ValueError(f"no consumer would take it: {error}") from None
+    return record

@@ -1,5 +1,6 @@
 """What a batch of records does to a service's database, whatever is in it."""
 
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -327,6 +328,34 @@ async def test_hostile_bytes_are_kept_as_they_came(
     (copy,) = await ledger.rows("outbox")
     assert len(copy.payload) < 900_000
     assert dict(unpack(copy.headers))["dlq_key"] == record.key
+
+
+async def test_a_key_longer_than_any_events_is_kept_and_blocks_nothing(
+    transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
+) -> None:
+    made = contract()
+    key = secrets.token_hex(4000).encode()  # more than an index of the database can hold
+    process = processor(transactions, ConsumerSpec(GROUP, (made,), ledger.handle, ordered=True)).process
+    await process([arrival(made(name="a", number=number), key=key) for number in (1, 2)])
+    assert [(dead.key, dead.record_key) for dead in await ledger.rows("dead_letter")] == [(None, key)] * 2
+
+
+async def test_a_copy_leaves_out_the_headers_that_no_broker_would_take_back(
+    transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
+) -> None:
+    made = contract()
+    headers = [("ce_id", b"1"), ("junk", b"x" * 300_000), ("small", b"y")]
+    record = arrival(made(name="a", number=1), key=b"k" * 200_000, value=b"\x00" * 500_000, headers=headers)
+    await processor(transactions, ConsumerSpec(GROUP, (made,), ledger.handle)).process([record])
+    (copy,) = await ledger.rows("outbox")
+    copied = dict(unpack(copy.headers))
+    assert copied.keys().isdisjoint({"junk", "dlq_key"})
+    assert (copied["small"], copied["dlq_truncated"]) == (
+        b"y",
+        b"the whole record is in the table dead_letter",
+    )
+    (dead,) = await ledger.rows("dead_letter")
+    assert (dead.record_key, dead.value, unpack(dead.headers)) == (record.key, record.value, headers)
 
 
 async def test_a_flood_of_dead_letters_stops_the_consumer(

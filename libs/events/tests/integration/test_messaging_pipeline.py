@@ -8,7 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
+from backoffice_events.cloudevents import encode
+from backoffice_events.ids import new_id
 from backoffice_events.messaging import Batch, ConsumerOptions, ConsumerSpec, Messaging
 from backoffice_events.messaging.consumer import Consumer
 
@@ -102,7 +106,9 @@ async def test_what_a_service_publishes_takes_effect_once_and_in_order(scene: Sc
     assert messaging.ready
     assert messaging.alive
     assert messaging.problems() == []
+    assert await messaging.broker_answers()
     await messaging.stop()
+    assert not await messaging.broker_answers()
     await scene.each_once_in_order(20)
 
 
@@ -259,6 +265,45 @@ async def test_a_broker_that_cannot_be_reached_is_waited_for(scene: Scene) -> No
         await asyncio.sleep(0)
         assert not consumer.ready
         assert consumer.alive
+
+
+async def test_a_batch_that_fails_each_time_is_tried_at_ever_longer_intervals(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    class Watched(Consumer):
+        async def _work(self, *_: Any) -> None:
+            raise RuntimeError("a fault of ours")
+
+        async def _pause(self, seconds: float, *_: asyncio.Event) -> None:
+            pauses.append(seconds)
+
+    monkeypatch.setattr("backoffice_events.messaging.failures.random.uniform", lambda _, most: most)
+    await scene.send(1)
+    async with running(scene.consumer(Watched)):
+        await hold(lambda: len(pauses) >= 3, scene.stage)
+    assert pauses[:3] == [0.1, 0.2, 0.4]
+
+
+async def test_what_a_transaction_leaves_behind_its_records_is_no_lag(scene: Scene) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=scene.stage.kafka, transactional_id=scene.spec.group)
+    await producer.start()
+    sent = encode(
+        scene.made(name="a", number=1), event_id=new_id(), source="urn:test", time=datetime.now(UTC)
+    )
+    async with producer.transaction():
+        place = await producer.send_and_wait(sent.topic, sent.value, key=sent.key, headers=list(sent.headers))
+    await producer.stop()
+    consumer = scene.consumer(poll=0.1)
+    async with running(consumer):
+        await scene.applied(1)
+        await hold(lambda: consumer.lag().get(place.topic_partition) == 0, scene.stage)
+    admin = AIOKafkaAdminClient(bootstrap_servers=scene.stage.kafka)
+    await admin.start()
+    committed = await admin.list_consumer_group_offsets(scene.spec.group)
+    await admin.close()
+    assert committed[place.topic_partition].offset == place.offset + 2, "behind the record and its marker"
 
 
 async def test_dead_letters_reach_their_topic(scene: Scene) -> None:

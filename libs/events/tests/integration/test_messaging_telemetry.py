@@ -62,6 +62,9 @@ async def test_what_an_event_causes_belongs_to_its_trace(
     assert trace.format_trace_id(own.context.trace_id) == SAMPLED[3:35]
     assert trace.format_span_id(own.parent.span_id) == SAMPLED[36:52]
     assert [trace.format_span_id(link.context.span_id) for link in batch.links] == [SAMPLED[36:52]]
+    assert batch.parent == own.context, (
+        "the batch's statements belong to the trace of its first sampled event"
+    )
     first, second, third = [
         dict(unpack(row.headers)).get("traceparent") for row in await ledger.rows("outbox")
     ]

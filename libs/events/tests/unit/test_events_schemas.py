@@ -172,3 +172,8 @@ def test_write_refuses_to_overwrite_what_the_contracts_break(
     for action in ("check", "write"):
         assert main([action, "--folder", str(tmp_path)]) == 1
         assert "$.desk: a required field is gone" in capsys.readouterr().err
+
+
+def test_a_comparison_with_a_revision_that_is_not_there_does_not_pass() -> None:
+    with pytest.raises(SystemExit, match="no revision no-such-revision here"):
+        main(["check", "--against", "no-such-revision"])

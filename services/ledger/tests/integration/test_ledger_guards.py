@@ -190,6 +190,50 @@ async def test_rollups_are_the_databases_own(attacker: asyncpg.Connection, table
     await refused(attacker, attack.format(table), "BO007|42501")
 
 
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "UPDATE booked_trade SET trade_id = gen_random_uuid()",
+        "DELETE FROM booked_trade",
+        "TRUNCATE booked_trade",
+    ],
+)
+async def test_the_list_of_trades_in_the_books_stands(attacker: asyncpg.Connection, attack: str) -> None:
+    await refused(attacker, attack, "BO006|42501")
+
+
+_OWN_TRIGGER = """
+    CREATE FUNCTION pg_temp.pretend() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN UPDATE account_balance SET debit = debit + 1; RETURN NULL; END $$;
+    CREATE TEMPORARY TABLE lever (pulled boolean);
+    CREATE TRIGGER pulled AFTER INSERT ON lever EXECUTE FUNCTION pg_temp.pretend();
+    INSERT INTO lever VALUES (true);
+"""
+_BORROWED_TRIGGER = """
+    CREATE TEMPORARY TABLE lever (LIKE journal_line);
+    CREATE TRIGGER pulled AFTER INSERT ON lever REFERENCING NEW TABLE AS new_lines
+        FOR EACH STATEMENT EXECUTE FUNCTION public.guard_lines();
+"""
+
+
+@pytest.mark.parametrize("attack", [_OWN_TRIGGER, _BORROWED_TRIGGER])
+@pytest.mark.parametrize("attacker", ["ledger"], indirect=True)
+async def test_the_service_does_not_reach_the_rollups_by_a_trigger_of_its_own(
+    attacker: asyncpg.Connection, attack: str
+) -> None:
+    await attacker.execute(posting())
+    await refused(attacker, attack, "BO007|42501")
+
+
+@pytest.mark.parametrize("change", ["code = '1311'", "type = 'LIABILITY'", "normal_side = 'CREDIT'"])
+async def test_an_account_stays_what_its_lines_were_posted_to(
+    attacker: asyncpg.Connection, change: str
+) -> None:
+    await attacker.execute(posting())
+    attack = f"UPDATE account SET {change} WHERE code = '1310'"  # noqa: S608  attacks of ours
+    await refused(attacker, attack, "BO009", "account 1310 keeps")
+
+
 async def test_no_line_is_added_to_a_posted_journal(attacker: asyncpg.Connection) -> None:
     journal = new_id()
     await attacker.execute(posting(journal=journal))

@@ -159,6 +159,18 @@ def test_a_fail_of_the_version_to_come_outlives_the_amendment_that_brings_it(
     assert unsettled(ledger) == 0
 
 
+def test_an_instruction_that_replaces_a_failing_one_ends_the_same_fail(events: Any, trade: Trade) -> None:
+    ledger = Ledger(trade)
+    ledger.take(events.captured(trade))
+    ledger.take(events.failing(trade, instruction_id="I-1"))
+    assert ledger.take(events.failing(trade, instruction_id="I-2")) == []
+    ledger.take(events.settled(trade, 40, csd_reference="A", instruction_id="I-2"))
+    assert ledger.position()[1:] == (sign(trade) * 40, 0, sign(trade) * 60)
+    ledger.take(events.settled(trade, already=40, csd_reference="B", instruction_id="I-2"))
+    assert (unsettled(ledger), fails(ledger)) == (0, 0)
+    assert ledger.position()[1:] == (sign(trade) * 100, 0, 0)
+
+
 def test_after_a_partly_settled_fail_a_cancellation_takes_back_only_what_is_open(
     events: Any, trade: Trade
 ) -> None:

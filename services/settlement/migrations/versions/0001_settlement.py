@@ -38,7 +38,7 @@ CREATE TABLE exception_event (
     PRIMARY KEY (exception_event_id)
 );
 CREATE INDEX exception_event_exception ON exception_event (exception_id);
-COMMENT ON COLUMN exception_event.action IS 'OPENED, ASSIGNED, RESOLVED or CLOSED';
+COMMENT ON COLUMN exception_event.action IS 'OPENED, RESTATED, ASSIGNED, RESOLVED or CLOSED';
 COMMENT ON COLUMN exception_event.actor IS 'who did it; empty when the platform did';
 CREATE TABLE instruction (
     instruction_id TEXT NOT NULL,

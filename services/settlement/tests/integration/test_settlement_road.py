@@ -247,6 +247,24 @@ async def test_a_rejected_instruction_calls_a_person_and_an_amendment_sends_anot
     assert await world.exceptions(trade.trade_id) == {"REJECTED": "CLOSED"}
 
 
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_remainder_that_the_csd_closed_calls_a_person_since_nothing_will_settle_it(
+    world: World, asked: bool
+) -> None:
+    trade, instruction_id = await instructed(world)
+    part = {"quantity": "40", "amount": "7761.80", "remaining": "60", "partial": "PAIN"}
+    await world.csd(a.confirmation(instruction_id, **part))
+    if asked:
+        await world.facts(a.mismatched(trade.trade_id))
+        await world.csd(a.cancellation_advice(instruction_id))
+        await world.facts(a.confirmed(trade.trade_id, confirmation_version=3))
+    else:
+        await world.csd(a.status_advice(instruction_id, a.CANCELLED))
+
+    assert (await world.settlement(trade.trade_id)).state == "PARTIALLY_SETTLED"
+    assert (await world.exceptions(trade.trade_id))["REMAINDER_CLOSED"] == "OPEN"
+
+
 async def test_unmatched_is_on_the_queue_until_it_matches(world: World) -> None:
     trade, instruction_id = await instructed(world)
     await world.csd(a.status_advice(instruction_id, a.ACCEPTED + a.UNMATCHED))
@@ -254,6 +272,17 @@ async def test_unmatched_is_on_the_queue_until_it_matches(world: World) -> None:
 
     await world.csd(a.status_advice(instruction_id, a.MATCHED))
     assert await world.exceptions(trade.trade_id) == {"UNMATCHED": "CLOSED"}
+
+
+async def test_what_came_and_went_within_one_batch_calls_nobody(world: World) -> None:
+    trade, instruction_id = await instructed(world)
+    unmatched = a.status_advice(instruction_id, a.ACCEPTED + a.UNMATCHED)
+    matched = a.status_advice(instruction_id, a.MATCHED)
+    await world.csd(unmatched, matched)
+    assert await world.exceptions(trade.trade_id) == {}
+
+    await world.csd(unmatched, matched, unmatched)
+    assert await world.exceptions(trade.trade_id) == {"UNMATCHED": "OPEN"}
 
 
 async def test_what_fits_into_no_message_calls_a_person_and_stops_nobody_else(world: World) -> None:
@@ -299,6 +328,23 @@ async def test_a_fail_ends_with_its_settlement(world: World) -> None:
     assert await world.exceptions(trade.trade_id) == {"FAILING": "CLOSED"}
 
 
+async def test_an_instruction_that_replaces_a_failing_one_goes_on_failing_and_is_not_said_to_fail_anew(
+    world: World,
+) -> None:
+    trade, first = await instructed(world)
+    await world.day(a.closed(a.SETTLEMENT_DATE))
+    await world.facts(a.mismatched(trade.trade_id))
+    await world.csd(a.cancellation_advice(first))
+    await world.facts(a.confirmed(trade.trade_id, confirmation_version=3))
+
+    _, second = await world.instructions(trade.trade_id)
+    assert (second.live, second.failing, second.failed_on) == (True, True, a.SETTLEMENT_DATE)
+    found = "SELECT instruction_id FROM settlement_exception WHERE kind = 'FAILING' AND status = 'OPEN'"
+    assert [row.instruction_id for row in await world.rows(found)] == [second.instruction_id]
+    batch = await world.day(a.closed(date(2024, 6, 5), version=4))
+    assert not only(batch, InstructionFailing)
+
+
 async def test_a_fail_ends_with_its_cancellation(world: World) -> None:
     trade, instruction_id = await instructed(world)
     await world.day(a.closed(a.SETTLEMENT_DATE))
@@ -339,6 +385,17 @@ async def test_a_date_that_comes_for_a_trade_not_instructed_calls_a_person(world
 
     await world.facts(a.confirmed(trade.trade_id))
     assert await world.exceptions(trade.trade_id) == {"LATE_NOT_INSTRUCTED": "CLOSED"}
+
+
+async def test_the_queue_shows_the_reason_that_holds_now(world: World) -> None:
+    _, instruction_id = await instructed(world)
+    await world.day(a.closed(a.SETTLEMENT_DATE))
+    await world.csd(a.status_advice(instruction_id, a.failing("LACK")))
+
+    (found,) = await world.rows("SELECT exception_id, reason, version FROM settlement_exception")
+    assert (found.reason, found.version) == (f"unsettled since {a.SETTLEMENT_DATE}: LACK", 2)
+    events = await world.rows("SELECT action, comment FROM exception_event ORDER BY exception_event_id")
+    assert [(row.action, row.comment) for row in events] == [("OPENED", None), ("RESTATED", found.reason)]
 
 
 async def test_a_trade_captured_after_its_settlement_date_is_instructed_and_fails_at_the_next_close(

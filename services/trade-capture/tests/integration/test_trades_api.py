@@ -107,6 +107,31 @@ async def test_another_content_under_a_used_version_is_a_conflict(client: httpx.
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/conflicting-resend")
 
 
+async def test_a_value_that_makes_no_sense_is_named_with_all_else_that_is_wrong(
+    client: httpx.AsyncClient,
+) -> None:
+    faults = {
+        "quantity": "-1",
+        "price": "0",
+        "isin": "US0378331006",
+        "book": "NONE",
+        "trader": "NOBODY",
+        "counterparty_lei": "549300ZK53CNGEEI6A28",
+        "charges": [{"type": "COMMISSION", "amount": "-1"}],
+    }
+    answer = await post(client, "/trades", stated(**faults))
+    assert answer.status_code == 422
+    named = {error["field"] for error in answer.json()["errors"]}
+    assert named == {"/body/charges/0/amount", *(f"/body/{name}" for name in faults if name != "charges")}
+
+
+async def test_what_cannot_be_read_is_named_where_it_was_sent(client: httpx.AsyncClient) -> None:
+    unread = {"quantity": "many", "charges": [{"type": "COMMISSION"}]}
+    answer = await post(client, "/trades", {"action": "CORRECT", **stated(version=2), **unread})
+    named = {error["field"] for error in answer.json()["errors"]}
+    assert named == {"/body/quantity", "/body/charges/0/amount"}
+
+
 async def test_every_field_at_fault_is_named(client: httpx.AsyncClient) -> None:
     body = stated(isin="US0378331004", book="NOPE", trader="NOBODY", trade_date="2027-01-04")
     answer = await post(client, "/trades", body)
@@ -167,6 +192,17 @@ async def test_a_version_before_its_predecessor_waits_and_is_told_so(client: htt
     shown = (await client.get(f"/repairs/{answer.json()['repair_id']}")).json()
     assert [step["action"] for step in shown["history"]] == ["RECEIVED", "RETRIED"]
     assert shown["entry"]["status"] == "RESOLVED"
+
+
+async def test_a_field_at_fault_is_named_as_it_was_sent(client: httpx.AsyncClient) -> None:
+    answer = await post(
+        client, "/trades", {**stated(), "quantity": [1], "charges": [{"amount": "1"}], "colour": 1}
+    )
+    assert {error["field"] for error in answer.json()["errors"]} == {
+        "/body/quantity",
+        "/body/charges/0/type",
+        "/body/colour",
+    }
 
 
 async def test_a_bulk_takes_good_rows_and_queues_the_others(client: httpx.AsyncClient) -> None:

@@ -15,7 +15,11 @@ class CounterpartySettings(BaseSettings):
     """Each rate is the share of trades that are confirmed so; the others are confirmed once, right, after the delay."""
 
     model_config = SettingsConfigDict(
-        env_prefix="BACKOFFICE_COUNTERPARTIES_", extra="ignore", frozen=True, cli_kebab_case=True
+        env_prefix="BACKOFFICE_COUNTERPARTIES_",
+        extra="ignore",
+        frozen=True,
+        cli_kebab_case=True,
+        cli_prog_name="python -m simulators.counterparties",
     )
 
     kafka_bootstrap_servers: str = Field(

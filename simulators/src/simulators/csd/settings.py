@@ -15,7 +15,11 @@ class CsdSettings(BaseSettings):
     """A CSD that matches and settles on the business date; each rate is the share of instructions that go wrong so."""
 
     model_config = SettingsConfigDict(
-        env_prefix="BACKOFFICE_CSD_", extra="ignore", frozen=True, cli_kebab_case=True
+        env_prefix="BACKOFFICE_CSD_",
+        extra="ignore",
+        frozen=True,
+        cli_kebab_case=True,
+        cli_prog_name="python -m simulators.csd",
     )
 
     kafka_bootstrap_servers: str = Field(

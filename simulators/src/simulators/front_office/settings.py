@@ -14,7 +14,11 @@ class FrontOfficeSettings(BaseSettings):
     """Replays a tape. Each rate is the share of trades that this happens to."""
 
     model_config = SettingsConfigDict(
-        env_prefix="BACKOFFICE_FRONT_OFFICE_", extra="ignore", frozen=True, cli_kebab_case=True
+        env_prefix="BACKOFFICE_FRONT_OFFICE_",
+        extra="ignore",
+        frozen=True,
+        cli_kebab_case=True,
+        cli_prog_name="python -m simulators.front_office",
     )
 
     kafka_bootstrap_servers: str = Field(

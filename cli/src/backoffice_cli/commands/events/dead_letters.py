@@ -1,9 +1,9 @@
 """`backoffice events dlq` and `backoffice events redrive`."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from backoffice_cli.commands.options import AsJson, StateFolder
 from backoffice_cli.console import Exit, console, failures, print_json
@@ -16,11 +16,19 @@ Service = Annotated[str | None, typer.Option("--service", "-s", help="Only this 
 DeadLetterId = Annotated[str | None, typer.Argument(help="One dead letter, by its id.")]
 
 
+class Status(StrEnum):
+    """Where a dead letter stands."""
+
+    OPEN = "open"
+    REDRIVEN = "redriven"
+    DISCARDED = "discarded"
+
+
 def dlq(
     state: StateFolder,
     dead_letter_id: DeadLetterId = None,
     service: Service = None,
-    status: Annotated[str, typer.Option(help="open, redriven or discarded.")] = "open",
+    status: Annotated[Status, typer.Option(help="Where they stand.")] = Status.OPEN,
     as_json: AsJson = False,
 ) -> None:
     """List what services could not take, or show one with its original bytes.
@@ -114,12 +122,8 @@ def _show(found: list[dict[str, Any]]) -> None:
     if not found:
         console.print("None.")
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("service", "id", "consumer", "type", "key", "reason"):
-        table.add_column(
-            column, overflow="fold", no_wrap=column == "id"
-        )  # an id in two parts cannot be copied
-    for each in found:
-        cells = (each["service"], each["id"], each["consumer"], each["event_type"] or "", each["key"] or "")
-        table.add_row(*cells, each["reason"])
-    console.print(table)
+    for each in found:  # no table: an id in two parts cannot be copied
+        about = (each["consumer"], each["event_type"] or "no type", each["key"] or "no key")
+        head = f"{each['service']} {each['id']} {' '.join(about)}"
+        for line in (head, f"  {each['reason']}"):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)

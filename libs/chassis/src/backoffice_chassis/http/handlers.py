@@ -47,7 +47,7 @@ async def _answer(request: Request, problem: Problem) -> JSONResponse:
 
 
 async def _on_validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
-    return await _answer(request, invalid(field_errors(error.errors())))
+    return await _answer(request, invalid(field_errors(error.errors(), error.body)))
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
@@ -66,9 +66,28 @@ async def _on_defect(request: Request, error: Exception) -> JSONResponse:
     return await _answer(request, Problem(500, "internal-error", "Something went wrong", detail))
 
 
-def field_errors(errors: Sequence[Any]) -> list[FieldError]:
-    """Return each field at fault of a Pydantic error list. What was sent is not repeated: it may be personal."""
-    return [FieldError(_pointer(error["loc"]), _reason(error), error["type"]) for error in errors]
+def field_errors(errors: Sequence[Any], body: Any = None) -> list[FieldError]:
+    """Return each field at fault of a Pydantic error list. What was sent is not repeated: it may be personal.
+
+    body: what was sent, as read from JSON.
+    """
+    return [
+        FieldError(_pointer(_sent(error["loc"], body)), _reason(error), error["type"]) for error in errors
+    ]
+
+
+def _sent(location: Sequence[object], body: Any) -> list[object]:
+    """Return a location without the steps that Pydantic adds for the alternatives of a union, which nobody sent."""
+    if location[:1] != ("body",):
+        return list(location)
+    steps: list[object] = [location[0]]
+    for step in location[1:-1]:
+        in_object = isinstance(body, dict) and step in body
+        in_array = isinstance(body, list) and isinstance(step, int) and step < len(body)
+        if in_object or in_array:
+            body = body[step]
+            steps.append(step)
+    return [*steps, *location[1:][-1:]]
 
 
 def _pointer(location: Sequence[object]) -> str:

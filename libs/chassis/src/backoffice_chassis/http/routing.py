@@ -17,6 +17,7 @@ from backoffice_chassis.http.body import JsonRequest, is_json, limited
 from backoffice_chassis.http.database_errors import database_problem
 from backoffice_chassis.http.openapi import PROBLEM_RESPONSES, document_idempotency
 from backoffice_chassis.http.problems import Problem, unavailable
+from backoffice_chassis.http.query import query_parameters, refuse_unknown_parameters
 from backoffice_chassis.http.transaction import RequestTransaction
 from backoffice_chassis.resources import resources_of
 from backoffice_chassis.security.access import Access, access_rules
@@ -42,6 +43,7 @@ class TransactionalRoute(APIRoute):
         if not rules:
             raise TypeError(f"{self.path} says not who may call it: add `requires(Role.…)` to the endpoint")
         wants_json = self.body_field is not None
+        parameters = frozenset(query_parameters(self.dependant))
 
         async def handle(request: Request) -> Response:
             with resources_of(request).admission.place() as place:
@@ -52,6 +54,7 @@ class TransactionalRoute(APIRoute):
             seconds = settings.request_timeout_seconds
             try:
                 await _admit(request, rules)
+                refuse_unknown_parameters(request, parameters)
                 request = JsonRequest(request.scope, limited(request, settings.max_body_bytes, place))
                 async with asyncio.timeout(seconds):
                     await _take_body(request, wants_json=wants_json)

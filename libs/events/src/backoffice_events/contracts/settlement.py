@@ -49,7 +49,7 @@ class InstructionSettled(_InstructionEvent, frozen=True, kw_only=True):
 
 @event("backoffice.settlement.instruction-failing.v1", SETTLEMENT_INSTRUCTIONS, key="trade_id")
 class InstructionFailing(_InstructionEvent, frozen=True, kw_only=True):
-    """The intended settlement date ended with something unsettled. Said once per instruction.
+    """The intended settlement date ended with something unsettled. Said once per version of a trade.
 
     failing_quantity, failing_amount: what is left. failed_on: the intended settlement date.
     reason: the CSD's ISO 20022 reason code (LACK, MONY, CLAC, CMON, …) when it gave one.

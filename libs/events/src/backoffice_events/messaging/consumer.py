@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 
 from backoffice_events.messaging import telemetry, topics
 from backoffice_events.messaging.batch import ConsumerSpec
@@ -134,10 +134,36 @@ class Consumer:
             started = time.monotonic()
             fetched, epoch = await self._poll(kafka)
             self._progress = time.monotonic()
-            backoff.reset()
             if fetched:
                 await self._in_own_task(kafka, fetched, epoch)
+                backoff.reset()  # not for a mere poll: a batch that ends us each time would be tried without a pause
                 await self._pause(self.options.pace - (time.monotonic() - started))
+            elif not self._stopping.is_set():
+                await self._pass_markers(kafka, epoch)
+
+    async def _pass_markers(self, kafka: Any, epoch: int) -> None:
+        """Commit past what a sender's transactions leave behind a batch and nobody is handed: it would count as lag."""
+        places = kafka.assignment() & self._positions.keys()
+        try:
+            now = {place: await kafka.position(place) for place in places}
+        except IllegalStateError:
+            return  # a rebalance took one of them away in between
+        passed = {
+            place: offset for place, offset in now.items() if offset > self._positions.get(place, offset)
+        }
+        if passed and epoch == self._epoch:
+            self._positions.update(passed)
+            await self._commit(kafka, passed, epoch)
+
+    async def answers(self) -> bool:
+        """Ask the broker something; takes as long as the broker does."""
+        if self._kafka is None:
+            return False
+        try:
+            await self._kafka.topics()
+        except KafkaError:
+            return False
+        return True
 
     async def _poll(self, kafka: Any) -> tuple[Fetched, int]:
         """Wait for records; return them with the assignment's number.

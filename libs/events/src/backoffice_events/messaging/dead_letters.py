@@ -16,14 +16,19 @@ from backoffice_events.messaging.inbox import inbox_id
 from backoffice_events.messaging.parking import parking_key, record_columns
 from backoffice_events.messaging.tables import dead_letter
 from backoffice_events.messaging.unit import UnitOfWork
-from backoffice_events.records import Record
+from backoffice_events.records import Headers, Record
 
 OPEN: Final = "open"
 REDRIVEN: Final = "redriven"
 DISCARDED: Final = "discarded"
 
 MAX_COPY_BYTES: Final = 786_432
-"""Largest value that is copied to a dead-letter topic whole: with its headers it must fit the broker's limit."""
+MAX_COPY_HEADER_BYTES: Final = 131_072
+"""How much value and how much of headers is copied to a dead-letter topic. Both, with what we add, fit the broker's
+limit of 1 MiB: a copy beyond it could never be sent, and would hold up every other one of its topic.
+"""
+
+_HEADER_OVERHEAD: Final = 10  # two lengths, as Kafka writes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +86,27 @@ def _copy(condemned: Condemned, row: Mapping[str, Any]) -> Record:
         "dlq_offset": str(record.offset),
         "dlq_failed_at": row["failed_at"].isoformat(),
     }
-    if value is not None and len(value) > MAX_COPY_BYTES:
-        value = value[:MAX_COPY_BYTES]
-        about["dlq_truncated"] = "the whole value is in the table dead_letter"
-    headers = [*record.headers, *((name, text.encode()) for name, text in about.items())]
     key = row["key"]
-    if key is None and record.key is not None:
-        headers.append(("dlq_key", record.key))
+    stray_key = [] if key is not None or record.key is None else [("dlq_key", record.key)]
+    original = [*record.headers, *stray_key]
+    kept = _fitting(original)
+    if len(kept) < len(original) or (value is not None and len(value) > MAX_COPY_BYTES):
+        value = value and value[:MAX_COPY_BYTES]
+        about["dlq_truncated"] = "the whole record is in the table dead_letter"
+    headers = [*kept, *((name, text.encode()) for name, text in about.items())]
     topic = topic_of(record.topic, row["consumer"])
     return Record(topic, None if key is None else key.encode(), value, headers)
+
+
+def _fitting(headers: Headers) -> list[tuple[str, bytes]]:
+    """Return the headers that a copy has room for, without those that the room left does not hold."""
+    kept, room = [], MAX_COPY_HEADER_BYTES
+    for name, value in headers:
+        size = len(name.encode()) + len(value or b"") + _HEADER_OVERHEAD
+        if size <= room:
+            kept.append((name, value))
+            room -= size
+    return kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backoffice_events.cloudevents import Received
+from backoffice_events.cloudevents import MAX_ATTRIBUTE_CHARACTERS, Received
 from backoffice_events.messaging import bulk
 from backoffice_events.messaging.batch import Item
 from backoffice_events.messaging.headers import pack, unpack
@@ -34,11 +34,17 @@ _COUNT = text("SELECT count(*) FROM parked_event")
 
 
 def parking_key(item: Item) -> str | None:
-    """Return the key that an item's order hangs on, None when it has none that can be read."""
+    """Return the key that an item's order hangs on, None when it has none that an event could have.
+
+    A longer one than any event's is more than an index holds.
+    """
     if isinstance(item, Received):
         return item.key
+    raw = item.record.key or b""
+    if len(raw) > MAX_ATTRIBUTE_CHARACTERS:
+        return None
     try:
-        key = (item.record.key or b"").decode()
+        key = raw.decode()
     except UnicodeDecodeError:
         return None
     return None if not key or "\x00" in key else key

@@ -84,6 +84,10 @@ class Messaging:
             if not each.ready
         ]
 
+    async def broker_answers(self) -> bool:
+        """Tell whether the broker answers a consumer; waits for it. Without consumers nobody asks."""
+        return all([await consumer.answers() for consumer in self.consumers[:1]])
+
     async def status(self) -> MessagingStatus:
         """Count what waits."""
         async with self.transactions.begin() as unit:

@@ -54,18 +54,28 @@ def _report_stale(current: dict[str, generate.Schema], committed: dict[str, gene
 
 
 def _at(folder: Path, revision: str) -> dict[str, generate.Schema]:
-    """Return the schemas as a git revision has them; none when it had no such folder."""
-    archive = subprocess.run(  # noqa: S603 -- the revision is an argument, not a command
-        ["git", "archive", revision, "."],  # noqa: S607 -- a developer's git
-        cwd=folder,
-        capture_output=True,
-        check=False,
-    )
+    """Return the schemas as a git revision has them; none when it had no such folder.
+
+    Ends the process when there is no such revision: nothing would have been compared.
+    """
+    known = _git(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    if known.returncode:
+        raise SystemExit(f"no revision {revision} here to compare with: fetch it, or name another")
+    archive = _git(folder, "archive", revision, ".")
     if archive.returncode:
         return {}
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         files = {member.name.removeprefix("./"): tar.extractfile(member) for member in tar if member.isfile()}
         return {name: json.loads(file.read()) for name, file in files.items() if file is not None}
+
+
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(  # noqa: S603 -- the revision is an argument, not a command
+        ["git", *arguments],  # noqa: S607 -- a developer's git
+        cwd=folder,
+        capture_output=True,
+        check=False,
+    )
 
 
 if __name__ == "__main__":

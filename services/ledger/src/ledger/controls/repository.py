@@ -18,7 +18,8 @@ _COUNTS: Final = text(
            (SELECT count(*) FROM journal_line) AS lines,
            (SELECT count(*) FROM stock_movement) AS movements,
            count(*) - count(DISTINCT (source_event_id, reverses_journal_id))
-               + count(*) - count(DISTINCT (trade_id, trade_version, kind, csd_reference, reverses_journal_id))
+               + count(*) - count(DISTINCT (trade_id, trade_version, kind, coalesce(csd_reference, instruction_id),
+                                            reverses_journal_id))
                AS duplicates
     FROM journal
     """

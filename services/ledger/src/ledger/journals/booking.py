@@ -67,7 +67,7 @@ def _settled(books: TradeBooks, event: InstructionSettled, event_id: str, run: P
     key = NaturalKey(event.trade_version, JournalKind.SETTLEMENT, event.csd_reference)
     if _is_booked(books, key, event_id):
         return []
-    fail = books.fails.get(event.instruction_id)
+    fail = books.fails.get(event.trade_version)
     return [
         instruction_journal(
             event,
@@ -83,9 +83,10 @@ def _settled(books: TradeBooks, event: InstructionSettled, event_id: str, run: P
 
 
 def _failing(books: TradeBooks, event: InstructionFailing, event_id: str, run: PostingRun) -> list[Journal]:
-    """Book a fail, unless the trade events say already that this version is void."""
+    """Book a fail, unless the trade events say already that this version is void, or it fails already."""
     key = NaturalKey(event.trade_version, JournalKind.FAILING, event.instruction_id)
-    if event.trade_version < books.version or _is_booked(books, key, event_id):
+    void = event.trade_version < books.version
+    if void or _is_booked(books, key, event_id) or event.trade_version in books.fails:
         return []
     return [
         instruction_journal(

@@ -16,14 +16,14 @@ class TradeBooks:
 
     version: the highest version of the trade that trade events have told of, 0 before any.
     posted: source event of each journal by its natural key. trade_date: the trade-date journal that stands.
-    fails: what is open of each failing instruction.
+    fails: what is open of each version that failed, whichever instruction settles it in the end.
     """
 
     trade_id: str
     version: int = 0
     posted: dict[NaturalKey, str] = field(default_factory=dict)
     trade_date: Journal | None = None
-    fails: dict[str, OpenFail] = field(default_factory=dict)
+    fails: dict[int, OpenFail] = field(default_factory=dict)
 
 
 def enter(books: TradeBooks, journal: Journal) -> None:
@@ -34,7 +34,7 @@ def enter(books: TradeBooks, journal: Journal) -> None:
         books.trade_date = journal
     elif journal.kind is JournalKind.FAILING:
         amount = max(abs(line.amount) for line in journal.lines)
-        books.fails[str(journal.instruction_id)] = OpenFail(journal, amount, abs(journal.movement.failing))
+        books.fails[journal.trade_version] = OpenFail(journal, amount, abs(journal.movement.failing))
     elif journal.kind is JournalKind.SETTLEMENT:
         _enter_settlement(books, journal)
     else:
@@ -49,23 +49,21 @@ def enter_header(books: TradeBooks, key: NaturalKey, source_event_id: str) -> No
 
 
 def _enter_settlement(books: TradeBooks, journal: Journal) -> None:
-    instruction_id = str(journal.instruction_id)
-    fail = books.fails.get(instruction_id)
+    version = journal.trade_version
+    fail = books.fails.get(version)
     if fail is None:
         return
     amount = fail.amount - posting.amount_out_of_fails(journal.lines)
     quantity = fail.quantity - abs(journal.movement.failing)
     if amount or quantity:
-        books.fails[instruction_id] = fail._replace(amount=amount, quantity=quantity)
+        books.fails[version] = fail._replace(amount=amount, quantity=quantity)
     else:
-        del books.fails[instruction_id]
+        del books.fails[version]
 
 
 def _enter_taken_back(books: TradeBooks, journal: Journal) -> None:
     if books.trade_date and books.trade_date.journal_id == journal.reverses:
         books.trade_date = None
     books.fails = {
-        instruction_id: fail
-        for instruction_id, fail in books.fails.items()
-        if fail.journal.journal_id != journal.reverses
+        version: fail for version, fail in books.fails.items() if fail.journal.journal_id != journal.reverses
     }

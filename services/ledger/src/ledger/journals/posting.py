@@ -19,7 +19,7 @@ _ZERO: Final = Decimal(0)
 
 
 class OpenFail(NamedTuple):
-    """What is still failing of an instruction, and the journal that said so. amount, quantity: never negative."""
+    """What is still failing of a version of a trade, and the journal that said so. amount, quantity: never negative."""
 
     journal: Journal
     amount: Decimal

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     NOT_INSTRUCTABLE = "NOT_INSTRUCTABLE"
     REJECTED = "REJECTED"
     CANCELLED_BY_CSD = "CANCELLED_BY_CSD"
+    REMAINDER_CLOSED = "REMAINDER_CLOSED"
     CANCELLATION_REFUSED = "CANCELLATION_REFUSED"
     AMENDED_AFTER_SETTLEMENT = "AMENDED_AFTER_SETTLEMENT"
     CANCELLED_AFTER_SETTLEMENT = "CANCELLED_AFTER_SETTLEMENT"
@@ -130,3 +131,7 @@ def _after_settlement(settlement: Settlement, latest: Instruction) -> Iterator[C
         cause = str(settlement.decision_version)
         reason = f"{settled}, then compliance decided {settlement.decision}"
         yield Condition(Kind.NOT_CLEARED_AFTER_SETTLEMENT, cause, reason)
+    elif latest.closed:
+        code = latest.processing_reason or "no reason given"
+        reason = f"{settled}, then the CSD closed the rest ({latest.processing_status}): {code}"
+        yield Condition(Kind.REMAINDER_CLOSED, latest.instruction_id, reason)

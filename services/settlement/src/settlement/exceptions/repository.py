@@ -21,6 +21,15 @@ _CLOSE = text(
 )
 
 
+_RESTATE = text(
+    "UPDATE settlement_exception e SET reason = r.reason, version = e.version + 1"
+    " FROM unnest(CAST(:trade_ids AS uuid[]), CAST(:kinds AS text[]), CAST(:reasons AS text[]))"
+    " AS r(trade_id, kind, reason)"
+    " WHERE e.trade_id = r.trade_id AND e.kind = r.kind AND e.status = 'OPEN' AND e.reason <> r.reason"
+    " RETURNING e.exception_id::text, e.reason"
+)
+
+
 async def close(connection: AsyncConnection, ended: Sequence[tuple[str, str]], now: datetime) -> None:
     """Close the exceptions of (trade, kind) whose condition holds no longer; one that a person resolved stays so."""
     if not ended:
@@ -39,6 +48,28 @@ async def open_(
     rows = [_row(settlement, condition, now) for settlement, condition in found]
     await bulk.insert(connection, settlement_exception, rows)
     await _log(connection, [row["exception_id"] for row in rows], "OPENED", now)
+
+
+async def restate(
+    connection: AsyncConnection, still: Sequence[tuple[Settlement, Condition]], now: datetime
+) -> None:
+    """Give open exceptions the reason that holds now; what stood there before stays in their history."""
+    if not still:
+        return
+    wanted = {
+        "trade_ids": [settlement.trade_id for settlement, _ in still],
+        "kinds": [condition.kind.value for _, condition in still],
+        "reasons": [condition.reason for _, condition in still],
+    }
+    restated = (await connection.execute(_RESTATE, wanted)).all()
+    await bulk.insert(
+        connection,
+        exception_event,
+        [
+            {"exception_id": row[0], "action": "RESTATED", "comment": row[1], "occurred_at": now}
+            for row in restated
+        ],
+    )
 
 
 def _row(settlement: Settlement, condition: Condition, now: datetime) -> dict[str, Any]:

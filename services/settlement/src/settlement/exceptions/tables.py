@@ -32,7 +32,7 @@ exception_event = Table(
     metadata,
     Column("exception_event_id", BigInteger, Identity(always=True), primary_key=True),
     Column("exception_id", Uuid(as_uuid=False), nullable=False),
-    Column("action", Text, nullable=False, comment="OPENED, ASSIGNED, RESOLVED or CLOSED"),
+    Column("action", Text, nullable=False, comment="OPENED, RESTATED, ASSIGNED, RESOLVED or CLOSED"),
     Column("actor", Text, comment="who did it; empty when the platform did"),
     Column("owner", Text),
     Column("comment", Text),

@@ -49,6 +49,7 @@ class Case:
     history: list[HistoryEntry] = field(default_factory=list)
     outgoing: list[tuple[Event, Cause]] = field(default_factory=list)
     opened: list[Condition] = field(default_factory=list)
+    restated: list[Condition] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
 
     def note(
@@ -77,7 +78,7 @@ class Case:
         known.update(parts)
 
     def review(self) -> None:
-        """Open an exception for every condition that came to hold, and close those that hold no longer."""
+        """Open an exception for what came to hold, close those of what holds no longer, and restate the others."""
         settlement = self.settlement
         now = {condition.kind.value: condition for condition in conditions(settlement)}
         if not now and not settlement.raised:
@@ -85,13 +86,21 @@ class Case:
         for kind, cause in list(settlement.raised.items()):
             if kind not in now or now[kind].cause != cause:
                 del settlement.raised[kind]
-                self.closed.append(kind)
+                self._take_off(kind)
                 self.changed.add("raised")
+        self.restated = [condition for kind, condition in now.items() if kind in settlement.raised]
         for kind, condition in now.items():
             if kind not in settlement.raised:
                 settlement.raised[kind] = condition.cause
                 self.opened.append(condition)
                 self.changed.add("raised")
+
+    def _take_off(self, kind: str) -> None:
+        """Close what is on the queue; what only this unit of work opened never gets there."""
+        kept = [condition for condition in self.opened if condition.kind != kind]
+        if len(kept) == len(self.opened):
+            self.closed.append(kind)
+        self.opened = kept
 
     def publish_settled(self, instruction: Instruction, confirmation: Confirmation, cause: Cause) -> None:
         """Tell the platform that the CSD settled something."""

@@ -31,9 +31,14 @@ def _instruct(case: Case, cause: Cause) -> None:
         case.note("NOT_INSTRUCTABLE", None, reason=case.settlement.inexpressible)
         return
     instruction = _instruction_of(instruction_id, trade, len(case.settlement.instructions) + 1)
+    replaced = case.settlement.latest
     case.settlement.instructions.append(instruction)
     case.changed.add("instruction")
     case.new_instructions.append(instruction)
+    if replaced is not None and replaced.failed_on and replaced.trade_version == trade.version:
+        # The fail is the trade version's, and was told: another message to the CSD does not end it.
+        instruction.fail()
+        case.change_instruction(instruction, "failing")
     case.note(
         "INSTRUCTED",
         None,

@@ -68,8 +68,10 @@ async def _write_instructions(unit: UnitOfWork, cases: Sequence[Case]) -> None:
 async def _write_exceptions(unit: UnitOfWork, cases: Sequence[Case]) -> None:
     ended = [(case.settlement.trade_id, kind) for case in cases for kind in case.closed]
     found = [(case.settlement, condition) for case in cases for condition in case.opened]
+    still = [(case.settlement, condition) for case in cases for condition in case.restated]
     await exceptions.close(unit.connection, ended, unit.now)
     await exceptions.open_(unit.connection, found, unit.now)
+    await exceptions.restate(unit.connection, still, unit.now)
 
 
 def _history(case: Case, unit: UnitOfWork) -> list[dict[str, object]]:

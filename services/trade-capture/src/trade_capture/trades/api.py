@@ -146,8 +146,12 @@ def _refuse_if_faulty(outcome: Outcome) -> None:
 
 
 def _invalid(reasons: tuple[Reason, ...]) -> Problem:
-    errors = [FieldError(f"/body/{each.field}", each.message, each.code.lower()) for each in reasons]
-    return invalid(errors)
+    return invalid([FieldError(_pointer(each.field), each.message, each.code.lower()) for each in reasons])
+
+
+def _pointer(field: str) -> str:
+    """Return `charges[0].amount` as the JSON Pointer `/body/charges/0/amount`."""
+    return "/body/" + field.replace("[", "/").replace("].", "/")
 
 
 def _outcome(outcome: Outcome) -> OutcomeOut:

@@ -1,4 +1,4 @@
-"""Trades as they come and go over HTTP: form is checked here, sense in the domain."""
+"""Trades as they come and go over HTTP: form is checked here, sense (a quantity above zero) in the domain."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -15,7 +15,7 @@ from pydantic import (
     Tag,
 )
 
-from backoffice_chassis.http.vocabulary import Amount, Code, Day, Money, Price, Quantity
+from backoffice_chassis.http.vocabulary import Amount, Code, Day
 from backoffice_chassis.http.vocabulary import ShortText as Text
 from backoffice_events.contracts.vocabulary import ChargeType, Side
 
@@ -47,15 +47,15 @@ class ChargeIn(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: ChargeType
-    amount: Money
+    amount: Amount
 
 
 class _Terms(_Stated):
     side: Side = Field(description="Ours")
     isin: Code = Field(examples=["US0378331005"])
     mic: Code = Field(examples=["XNAS"])
-    quantity: Quantity = Field(description="Units, or face amount for a bond", examples=["100"])
-    price: Price = Field(description="Per unit; for a bond per 100 of face, clean", examples=["210.50"])
+    quantity: Amount = Field(description="Units, or face amount for a bond", examples=["100"])
+    price: Amount = Field(description="Per unit; for a bond per 100 of face, clean", examples=["210.50"])
     currency: Code = Field(examples=["USD"])
     trade_date: Day
     executed_at: Instant

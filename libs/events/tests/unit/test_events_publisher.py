@@ -1,0 +1,49 @@
+"""What no consumer would take does not leave the front office."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from backoffice_events.contracts.frontoffice import TradeExecuted
+from backoffice_events.contracts.vocabulary import Side
+from backoffice_events.publisher import Publisher
+
+pytestmark = pytest.mark.unit
+
+GOOD = TradeExecuted(
+    source_system="OMS-EQ",
+    trade_reference="EX-1",
+    version=1,
+    side=Side.BUY,
+    isin="US0378331005",
+    mic="XNAS",
+    quantity=Decimal(100),
+    price=Decimal("213.25"),
+    currency="USD",
+    trade_date=date(2024, 8, 8),
+    executed_at=datetime(2024, 8, 8, 19, 54, tzinfo=UTC),
+    book="EQ-US-1",
+    trader="E00001",
+    counterparty_lei="549300ZK53CNGEEI6A29",
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"executed_at": datetime(2024, 8, 8, 19, 54)}, "timezone"),  # noqa: DTZ001 -- the point of the test
+        ({"book": "B" * 141}, "length <= 140"),
+        ({"trade_reference": "a\0b"}, "NUL"),
+        ({"source_system": "S" * 140, "trade_reference": "R" * 140}, "longer than 255 bytes"),
+        ({"quantity": Decimal("NaN")}, "not a number"),
+    ],
+)
+async def test_an_event_that_no_consumer_would_take_is_refused(changes: dict[str, object], says: str) -> None:
+    event = msgspec.structs.replace(GOOD, **changes)
+    publisher = Publisher(bootstrap_servers="127.0.0.1:9", source="urn:frontoffice:test")  # nobody is there
+    with pytest.raises(ValueError, match=says):
+        await publisher.publish(event)
+    with pytest.raises(ValueError, match=says):
+        await publisher.publish_many([GOOD, event])

@@ -1,0 +1,67 @@
+"""What the set-up says when it cannot go on: it ends with what is missing, not with a traceback."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[2]
+TOOLS = ("install", "install.py", "bootstrap.lock")
+WITHOUT_VENV = (
+    "import runpy, sys; sys.modules['venv'] = None; runpy.run_path(sys.argv[1], run_name='__main__')"
+)
+FULL_DISK = (
+    "import runpy, shutil, sys, collections; "
+    "shutil.disk_usage = lambda _: collections.namedtuple('Usage', 'free')(300_000_000); "
+    "runpy.run_path(sys.argv[1], run_name='__main__')"
+)
+READ_ONLY = (  # root may write everywhere: the answer of the system is what matters here
+    "import os, runpy, sys; os.access = lambda *_: False; runpy.run_path(sys.argv[1], run_name='__main__')"
+)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Return a clone as far as the set-up looks before it fetches anything."""
+    clone = tmp_path / "a clone ü"
+    (clone / "tools").mkdir(parents=True)
+    for name in TOOLS:
+        shutil.copy(ROOT / "tools" / name, clone / "tools" / name)
+    for name in ("requirements.lock", "cli/src/backoffice_cli/stack/kafka.lock"):
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, clone / name)
+    return clone
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    """Run a command that must fail, and return what it says."""
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_python_without_venv_is_told_which_package_to_install(clone: Path) -> None:
+    said = run(sys.executable, "-c", WITHOUT_VENV, clone / "tools" / "install.py")
+    assert "Python's venv module is missing" in said
+    assert "apt install python3" in said
+
+
+def test_a_full_disk_is_told_how_much_is_needed(clone: Path) -> None:
+    said = run(sys.executable, "-c", FULL_DISK, clone / "tools" / "install.py")
+    assert "300 MB are free" in said
+    assert "1500 MB are needed" in said
+
+
+def test_a_python_that_was_named_is_taken_or_refused_and_never_replaced_by_another(clone: Path) -> None:
+    said = run(clone / "tools" / "install", PATH="/usr/bin:/bin", PYTHON="/bin/false")
+    assert "Python 3.11 or newer is needed; none of these is one: /bin/false" in said
+
+
+def test_what_belongs_to_somebody_else_is_named(clone: Path) -> None:
+    said = run(sys.executable, "-c", READ_ONLY, clone / "tools" / "install.py")
+    assert "is not writable for this user" in said
