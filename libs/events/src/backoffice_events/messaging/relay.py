@@ -107,13 +107,20 @@ class Relay:
                 seen = await self._round(connection)
                 await self._measure(connection)
                 backoff.reset()
-                if not seen:
-                    await self._wait(POLL_SECONDS)
-                elif seen < MAX_ROWS:
-                    await asyncio.sleep(PACE_SECONDS)  # so that the next ones gather
+                if seen < MAX_ROWS:
+                    await self._rest(seen)
         finally:
             self._wakeup.relay = None
             self.leading = False
+
+    async def _rest(self, seen: int) -> None:
+        """Let the next records gather, then wait for a commit to announce some.
+
+        Looking again without a word would find nothing, and wade through all the rows just deleted.
+        """
+        if seen:
+            await asyncio.sleep(PACE_SECONDS)
+        await self._wait(POLL_SECONDS)
 
     async def _wait(self, seconds: float) -> None:
         """Wait to be woken, but no longer than given."""
