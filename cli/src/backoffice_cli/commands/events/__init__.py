@@ -8,10 +8,15 @@ app = typer.Typer(
     help="Look into the topics, see who is behind, handle events that a service could not take.",
     no_args_is_help=True,
 )
+_REDRIVE = """The same as `dlq redrive`.
+
+Example: `backoffice events redrive --service ledger --failure "is closed" --reason "the account is open again"`
+"""
+
 app.command("tail")(tail.tail)
 app.command("lag")(lag.lag)
 app.command("outbox")(outbox.outbox)
 app.command("replay")(replay.replay)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(parked.app, name="parked")
-app.command("redrive", help="The same as `dlq redrive`.")(dlq.redrive)
+app.command("redrive", help=_REDRIVE)(dlq.redrive)

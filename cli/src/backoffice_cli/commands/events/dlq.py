@@ -14,7 +14,7 @@ from backoffice_cli.platform import Platform
 
 SELECTS = "--consumer, --type, --key, --topic, --failure, --since, --until"
 
-app = typer.Typer(help="Dead letters: what a service could not take.", no_args_is_help=True)
+app = typer.Typer()
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Dead letters by id; else all open ones that match.")]
 Consumer = Annotated[str | None, typer.Option(help="Only those of this consumer group.")]
@@ -35,6 +35,16 @@ class Status(StrEnum):
     REDRIVEN = "redriven"
     DISCARDED = "discarded"
     ALL = "all"
+
+
+@app.callback(invoke_without_command=True)
+def dlq(context: typer.Context, state: StateFolder, service: Service = None, as_json: AsJson = False) -> None:
+    """Dead letters: what a service could not take. Without a command the open ones are listed.
+
+    Example: `backoffice events dlq --json`
+    """
+    if context.invoked_subcommand is None:
+        list_(state, service, as_json=as_json)
 
 
 @app.command("list")
