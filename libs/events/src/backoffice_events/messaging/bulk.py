@@ -52,9 +52,7 @@ async def append(connection: AsyncConnection, table: Table, rows: Rows) -> None:
     arrays = _arrays(table, columns, rows)
     driver: Any = await _driver_in_transaction(connection)
     records = zip(*arrays.values(), strict=True)
-    await driver.copy_records_to_table(
-        table.name, schema_name=table.schema, columns=columns, records=records
-    )
+    await driver.copy_records_to_table(table.name, schema_name=table.schema, columns=columns, records=records)
 
 
 async def _driver_in_transaction(connection: AsyncConnection) -> Any:
