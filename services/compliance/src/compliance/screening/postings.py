@@ -16,7 +16,9 @@ class Postings:
     """
 
     def __init__(self, filed: Iterable[tuple[str, int]]) -> None:
-        self._keys = array("Q", sorted({_start(text) | number for text, number in filed}))
+        keys = [_start(text) | number for text, number in filed]
+        keys.sort()
+        self._keys = array("Q", keys)
 
     def under(self, text: str) -> Iterator[int]:
         """Yield the numbers filed under a text, ascending."""
