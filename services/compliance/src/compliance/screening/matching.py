@@ -46,7 +46,7 @@ class Comparison(NamedTuple):
     left_out: tuple[str, ...]
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_000)
 def likeness(ours: str, theirs: str) -> float:
     """Return how like two words are, 0 to 1: the same, mistyped, written by ear, or an initial."""
     if ours == theirs:

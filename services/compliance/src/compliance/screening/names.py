@@ -70,7 +70,7 @@ _VOWELS = re.compile(r"[aeiouyhj]")
 _DOUBLED = re.compile(r"(.)\1+")
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=2_000)
 def skeleton(word: str) -> str:
     """Return the consonants that survive being written down by different people; empty when too few are left."""
     for pattern, sound in _SOUNDS:
