@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint format types contracts test demo up down status clean compose-up compose-down
+.PHONY: help install lock lint format types contracts test chaos demo up down status clean compose-up compose-down
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -18,6 +18,11 @@ demo: install ## run the platform on real data and show what became of every tra
 
 test: install ## run every test on a real broker and a real database
 	@tools/test
+
+# Another range: make chaos SEEDS=201-220 CHAOS="--brokers 3"
+SEEDS ?= 1-100
+chaos: install ## a hundred seeds of faults, with an audit after each (an hour or more)
+	@$(BIN)/backoffice chaos --seeds $(SEEDS) --trades 1000 $(CHAOS)
 
 up: install ## start the platform
 	@$(BIN)/backoffice up

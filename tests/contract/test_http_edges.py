@@ -65,13 +65,14 @@ WORDS = [
 
 @pytest.fixture(params=SERVICES)
 async def app(
-    request: pytest.FixtureRequest, migrated_database: Callable[[Path], Awaitable[str]]
+    request: pytest.FixtureRequest, migrated_database: Callable[[Path], Awaitable[str]], kafka: str
 ) -> AsyncIterator[FastAPI]:
     package, settings_class = SERVICES[request.param]
     main = importlib.import_module(f"{package}.main")
     settings: type[ServiceSettings] = getattr(main, settings_class)
     url = await migrated_database(ROOT / "services" / request.param / "migrations")
-    service = main.build(settings(database_url=url, issuer_url="http://127.0.0.1:1"), FixedClock())
+    surroundings = {"database_url": url, "issuer_url": "http://127.0.0.1:1", "kafka_bootstrap_servers": kafka}
+    service = main.build(settings(**surroundings), FixedClock())
     async with app_for(service) as app:
         yield app
 

@@ -4,6 +4,7 @@ import typer
 
 from backoffice_cli.commands import (
     bench,
+    chaos,
     day,
     demo,
     down,
@@ -37,6 +38,7 @@ app.command("token")(token.token)
 app.command("provision")(provision.provision_servers)
 app.command("publish")(publish.publish)
 app.command("demo")(demo.demo)
+app.command("chaos")(chaos.chaos)
 app.command("reconcile")(reconcile.reconcile)
 app.add_typer(bench.app, name="bench")
 app.add_typer(day.app, name="day")

@@ -29,8 +29,8 @@ def up(stack_folder: Path) -> Path:
 
 
 def call(folder: Path, *arguments: str, stdin: str = "") -> Result:
-    command, *rest = arguments
-    words = [command, rest.pop(0)] if command in ("events", "day") else [command]
+    depth = 1 + (arguments[0] in ("events", "day")) + (arguments[1:2] in (("dlq",), ("parked",)))
+    words, rest = arguments[:depth], arguments[depth:]
     return CliRunner().invoke(app, [*words, "--state", str(folder), *rest], input=stdin)
 
 
@@ -45,7 +45,7 @@ def test_status_of_a_folder_where_nothing_runs_ends_with_3(tmp_path: Path) -> No
     assert call(tmp_path, "status").exit_code == Exit.NOT_RUNNING
 
 
-@pytest.mark.parametrize("words", [("day", "show"), ("events", "dlq"), ("token", "--role", "sre")])
+@pytest.mark.parametrize("words", [("day", "show"), ("events", "dlq", "list"), ("token", "--role", "sre")])
 def test_a_command_that_needs_the_stack_says_how_to_start_it(tmp_path: Path, words: tuple[str, ...]) -> None:
     result = call(tmp_path, *words)
     assert result.exit_code == Exit.FAILED
@@ -106,3 +106,36 @@ def test_logs_of_an_unknown_component_name_those_that_exist(up: Path) -> None:
     result = call(up, "logs", "nobody")
     assert result.exit_code == Exit.FAILED
     assert "kafka" in result.stderr
+
+
+def test_tail_from_an_offset_of_a_partition_begins_there(up: Path) -> None:
+    for _ in range(2):
+        assert call(up, "publish", "-", stdin=json.dumps(BUST)).exit_code == Exit.OK
+    all_of_it = call(up, "events", "tail", "frontoffice.*", "--no-follow", "--json", "--key", "eq:T1")
+    last = json.loads(all_of_it.stdout.splitlines()[-1])
+    place = ("--partition", str(last["partition"]), "--offset", str(last["offset"]))
+    result = call(up, "events", "tail", "frontoffice.*", "--no-follow", "--json", *place)
+    assert [json.loads(line)["offset"] for line in result.stdout.splitlines()] == [last["offset"]]
+
+
+def test_tail_since_a_time_that_is_still_to_come_shows_nothing(up: Path) -> None:
+    since = call(up, "events", "tail", "frontoffice.*", "--no-follow", "--since", "2999-01-01T00:00:00Z")
+    assert (since.exit_code, since.stdout) == (Exit.OK, "")
+
+
+def test_a_time_that_is_none_is_wrong_usage(up: Path) -> None:
+    assert call(up, "events", "tail", "frontoffice.*", "--since", "yesterday").exit_code == 2
+
+
+def test_lag_of_a_group_that_is_not_there_ends_with_1(up: Path) -> None:
+    assert call(up, "events", "lag", "--group", "nobody.*").exit_code == Exit.FAILED
+
+
+def test_a_discard_without_criterion_is_wrong_usage(up: Path) -> None:
+    assert call(up, "events", "dlq", "discard", "--reason", "all of it").exit_code == 2
+
+
+def test_a_replay_of_what_no_service_consumes_is_refused(up: Path) -> None:
+    result = call(up, "events", "replay", "front-office.trades")
+    assert result.exit_code == Exit.FAILED
+    assert "backoffice events lag" in result.stderr

@@ -9,7 +9,6 @@ import pytest
 from backoffice_cli.bench import measure
 from backoffice_cli.bench.growth import goals
 from backoffice_cli.bench.trades import Cast, trades
-from backoffice_cli.reconciliation.records import Booked, JournalReference
 from backoffice_cli.stack.paths import repository_root
 from backoffice_events.contracts.vocabulary import Side
 
@@ -43,17 +42,6 @@ def test_processor_time_is_told_per_trade_and_in_total() -> None:
         "ledger": 500,
         "broker": 250,
     }
-
-
-def test_the_first_journal_of_a_kind_counts() -> None:
-    zero = Decimal(0)
-    journals = [
-        JournalReference("j1", "TRADE_DATE", 1, "2024-08-08T15:00:02Z"),
-        JournalReference("j2", "SETTLEMENT", 1, "2024-08-08T15:00:01Z"),
-        JournalReference("j3", "TRADE_DATE", 2, "2024-08-08T15:00:01Z"),
-    ]
-    booked = [Booked("t", zero, zero, zero, zero, [], journals), Booked("u", zero, zero, zero, zero, [], [])]
-    assert measure.recorded_at(booked, "TRADE_DATE") == {"t": datetime(2024, 8, 8, 15, 0, 1, tzinfo=UTC)}
 
 
 def test_no_trade_is_like_another(cast: Cast) -> None:

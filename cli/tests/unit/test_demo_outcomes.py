@@ -9,6 +9,7 @@ import pytest
 from backoffice_cli.demo.outcomes import Outcome, outcomes, sent
 from backoffice_cli.reconciliation.records import (
     Captured,
+    CsdStatus,
     DeadLetter,
     Decision,
     Instruction,
@@ -73,7 +74,14 @@ def capture(
     )
     into.decisions.append(Decision(trade_id=name, trade_version=1, outcome=decision))
     instruction = Instruction(
-        trade_version=1, settled_quantity=Decimal(0), settled_amount=Decimal(0), failing=failing
+        trade_version=1,
+        quantity=Decimal(100),
+        amount=Decimal(1000),
+        settled_quantity=Decimal(0),
+        settled_amount=Decimal(0),
+        failing=failing,
+        failed_on=None,
+        cancellation=CsdStatus(),
     )
     into.settlements.append(
         Settlement(

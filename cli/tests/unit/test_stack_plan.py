@@ -1,16 +1,20 @@
 """What the stack settles before anything starts."""
 
+import json
 import socket
 from pathlib import Path
 
 import pytest
 
 from backoffice_cli.commands.logs import readable
+from backoffice_cli.stack import holds
+from backoffice_cli.stack.brokers import brokers, new_cluster_id
+from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.jars import Jar, ensure_jars, read_lock
-from backoffice_cli.stack.kafka import _cluster_id
 from backoffice_cli.stack.plan import read_plan, settle_plan
 from backoffice_cli.stack.ports import LOOPBACK, draw_ports
 from backoffice_cli.stack.topics import planned_topics
+from backoffice_cli.stack.topology import Topology, choose
 
 pytestmark = pytest.mark.unit
 
@@ -52,7 +56,7 @@ def test_a_class_path_is_always_in_the_same_order() -> None:
 
 
 def test_a_cluster_id_is_never_taken_for_an_option() -> None:
-    drawn = [_cluster_id() for _ in range(500)]
+    drawn = [new_cluster_id() for _ in range(500)]
     assert all(len(one) == 22 and not one.startswith("-") for one in drawn)
 
 
@@ -75,3 +79,58 @@ def test_reference_topics_keep_the_latest_state_of_each_key_and_trades_expire() 
 )
 def test_a_structured_log_line_is_shown_in_words(line: str, shown: str) -> None:
     assert readable(line) == shown
+
+
+def test_a_stack_has_one_broker_and_no_proxies_unless_chosen_otherwise(tmp_path: Path) -> None:
+    plan = settle_plan(tmp_path)
+    assert plan.topology == Topology(brokers=1, proxied=False, database_disk_mb=0)
+    assert plan.bootstrap_servers == plan.clients_bootstrap_servers == f"{LOOPBACK}:{plan.ports['kafka']}"
+
+
+def test_services_of_a_proxied_cluster_are_told_the_proxies_and_tools_the_brokers(tmp_path: Path) -> None:
+    choose(tmp_path, Topology(brokers=3, proxied=True))
+    plan = settle_plan(tmp_path)
+    names = ("kafka-1", "kafka-2", "kafka-3")
+    own, proxies = ([plan.ports[f"{name}{what}"] for name in names] for what in ("", "-proxy"))
+    assert plan.bootstrap_servers == ",".join(f"{LOOPBACK}:{port}" for port in own)
+    assert plan.clients_bootstrap_servers == ",".join(f"{LOOPBACK}:{port}" for port in proxies)
+    assert plan.database("ledger").port == plan.ports["postgres"]
+    assert plan.service_database("ledger").port == plan.ports["postgres-proxy"]
+
+
+def test_brokers_of_a_cluster_have_a_folder_each_one_cluster_id_and_the_same_voters(tmp_path: Path) -> None:
+    choose(tmp_path, Topology(brokers=3))
+    found = brokers(settle_plan(tmp_path), tmp_path)
+    assert [broker.node for broker in found] == [1, 2, 3]
+    assert len({broker.folder for broker in found}) == 3
+    assert len({broker.cluster_id for broker in found}) == 1
+    assert {node: broker.controller_port for node, broker in enumerate(found, 1)} == dict(found[0].voters)
+
+
+def test_a_topology_is_kept_once_the_plan_is_drawn(tmp_path: Path) -> None:
+    choose(tmp_path, Topology(brokers=3))
+    settle_plan(tmp_path)
+    choose(tmp_path, Topology(brokers=3))
+    with pytest.raises(StackError, match="built otherwise"):
+        choose(tmp_path, Topology())
+
+
+def test_a_number_of_brokers_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="not 2"):
+        choose(tmp_path, Topology(brokers=2))
+
+
+def test_a_plan_of_an_earlier_release_is_that_of_the_usual_topology(tmp_path: Path) -> None:
+    plan = settle_plan(tmp_path)
+    file = tmp_path / "plan.json"
+    earlier = {name: value for name, value in json.loads(file.read_text()).items() if name != "topology"}
+    file.write_text(json.dumps(earlier))
+    assert read_plan(tmp_path) == plan
+
+
+def test_what_is_held_stays_held_until_let_go(tmp_path: Path) -> None:
+    holds.hold(tmp_path, "kafka")
+    holds.hold(tmp_path, "postgres")
+    assert holds.held(tmp_path) == {"kafka", "postgres"}
+    holds.let_go(tmp_path, "kafka")
+    assert holds.held(tmp_path) == {"postgres"}

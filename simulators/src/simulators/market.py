@@ -55,22 +55,33 @@ class Market:
 
     def settlement_date(self, mic: str, instrument_type: InstrumentType, trade_date: date) -> date | None:
         """Return when a trade settles by the market's cycle; None when no cycle or calendar covers it."""
-        cycles = self._cycles.get((mic, instrument_type), {})
-        since = max((start for start in cycles if start <= trade_date), default=None)
-        if since is None or cycles[since].settlement_calendar not in self._calendars:
+        cycle = self._cycle(mic, instrument_type, trade_date)
+        if cycle is None or cycle.settlement_calendar not in self._calendars:
             return None
-        calendar = self._calendars[cycles[since].settlement_calendar]
+        calendar = self._calendars[cycle.settlement_calendar]
         if not calendar.valid_from <= trade_date <= calendar.valid_to:
             return None
         closures = frozenset(calendar.closures)
         day = trade_date
         while not _settles(day, closures):
             day -= _DAY
-        for _ in range(cycles[since].days):
+        for _ in range(cycle.days):
             day = _next(day, closures)
         while day < trade_date or not _settles(day, closures):
             day += _DAY
         return day if day <= calendar.valid_to else None
+
+    def settlement_calendar(self, mic: str, instrument_type: InstrumentType, trade_date: date) -> str | None:
+        """Return the calendar on which a trade settles; None when no cycle covers it."""
+        cycle = self._cycle(mic, instrument_type, trade_date)
+        return None if cycle is None else cycle.settlement_calendar
+
+    def _cycle(
+        self, mic: str, instrument_type: InstrumentType, trade_date: date
+    ) -> SettlementCycleChanged | None:
+        cycles = self._cycles.get((mic, instrument_type), {})
+        since = max((start for start in cycles if start <= trade_date), default=None)
+        return None if since is None else cycles[since]
 
 
 def _next(day: date, closures: frozenset[date]) -> date:

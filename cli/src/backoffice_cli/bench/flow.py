@@ -4,18 +4,19 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any, Final
 
 from backoffice_cli.bench import measure
-from backoffice_cli.bench.trades import CALENDAR, SOURCE_SYSTEM, Cast, trades
+from backoffice_cli.bench.commits import committed
+from backoffice_cli.bench.limit import physical_limit
+from backoffice_cli.bench.memory import memory_mb
+from backoffice_cli.bench.trades import CALENDAR, Cast, trades
 from backoffice_cli.bench.yardsticks import yardsticks
 from backoffice_cli.demo import days as first_days
 from backoffice_cli.flow import Quiet
 from backoffice_cli.platform import Platform, every_page
-from backoffice_cli.reconciliation.fetch import every
-from backoffice_cli.reconciliation.records import Booked, Captured
 from backoffice_cli.reference_data.firm import load_shipped
 from backoffice_cli.stack import simulators
 from backoffice_cli.stack.control import run_simulators
@@ -99,9 +100,14 @@ def _measured(platform: Platform, day: date, number: int, rate: int | None, say:
     say(f"Publishing {number:,} trades" + (f" at {rate:,} a second" if rate else ""))
     published = through(platform, made, number, rate)
     cpu_after, batches_after = measure.cpu_seconds(platform), measure.batches(platform)
+    memory = memory_mb(platform)
     say("Reading when each trade was booked")
-    trade_date, settlement = asyncio.run(_recorded(platform, published))
+    trade_date, settlement = asyncio.run(
+        committed(platform, list(published.at), ("TRADE_DATE", "SETTLEMENT"))
+    )
     say("Measuring what this machine does without the platform")
+    began = datetime.fromtimestamp(published.first, UTC)
+    limit = asyncio.run(physical_limit(platform, began, number))
     reference = asyncio.run(yardsticks(platform))
     seconds = max(moment.timestamp() for moment in settlement.values()) - published.first
     return {
@@ -115,7 +121,8 @@ def _measured(platform: Platform, day: date, number: int, rate: int | None, say:
         },
         "cpu_us_per_trade": measure.cpu_us_per_trade(cpu_before, cpu_after, number),
         "batch_size": measure.mean_batch_sizes(batches_before, batches_after),
-        "reference": reference,
+        "memory_mb": memory,
+        "reference": {**reference, "cpu_us_per_trade": limit},
     }
 
 
@@ -167,25 +174,3 @@ def wait_until_booked(platform: Platform, target: int) -> None:
                 "See what holds them: backoffice reconcile",
             )
         time.sleep(_POLL_SECONDS)
-
-
-async def _recorded(platform: Platform, published: Published) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return when each trade's journals were recorded, by its reference."""
-    async with (
-        platform.async_client("trade-capture", "auditor") as capture,
-        platform.async_client("ledger", "auditor") as ledger,
-    ):
-        captured, booked = await asyncio.gather(
-            every(capture, "/control/trades", Captured), every(ledger, "/trades", Booked)
-        )
-    references = {
-        trade.trade_id: trade.trade_reference
-        for trade in captured
-        if trade.source_system == SOURCE_SYSTEM and trade.trade_reference in published.at
-    }
-    ours = [trade for trade in booked if trade.trade_id in references]
-    trade_date, settlement = (
-        {references[key]: moment for key, moment in measure.recorded_at(ours, kind).items()}
-        for kind in ("TRADE_DATE", "SETTLEMENT")
-    )
-    return trade_date, settlement

@@ -1,10 +1,9 @@
 """What is measured: processor time by process, records per batch, time from publication to journal."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
 
 import httpx
 import psutil
@@ -97,12 +96,3 @@ def percentiles(started: Mapping[str, float], recorded: Mapping[str, datetime]) 
 def percentile(waits: Sequence[float], percent: int) -> int | None:
     """Return the smallest value that at least `percent` of them do not exceed (nearest rank)."""
     return round(waits[-(-len(waits) * percent // 100) - 1] * 1000) if waits else None
-
-
-def recorded_at(booked: Iterable[Any], kind: str) -> dict[str, datetime]:
-    """Return when the ledger recorded the first journal of a kind, by trade id."""
-    return {
-        trade.trade_id: min(times)
-        for trade in booked
-        if (times := [datetime.fromisoformat(j.recorded_at) for j in trade.journals if j.kind == kind])
-    }

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import asyncpg
@@ -60,28 +62,36 @@ async def _copy(url: str) -> int:
 
 
 async def _messages_per_second(platform: Platform) -> int:
-    await create_topics(platform.bootstrap_servers, [TopicPlan(_TOPIC, 4, {})])
+    async with own_topic(platform.bootstrap_servers) as topic:
+        records = [Record(topic, new_id().encode(), _body(n), []) for n in range(_MESSAGES)]
+        return round(_MESSAGES / await produce(platform.bootstrap_servers, records))
+
+
+@asynccontextmanager
+async def own_topic(bootstrap_servers: str) -> AsyncIterator[str]:
+    """Create a topic that nobody reads, and delete it in the end."""
+    await create_topics(bootstrap_servers, [TopicPlan(_TOPIC, 4, {})])
     try:
-        return await _produce(platform.bootstrap_servers)
+        yield _TOPIC
     finally:
-        admin = AIOKafkaAdminClient(bootstrap_servers=platform.bootstrap_servers)
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
         await admin.start()
         await admin.delete_topics([_TOPIC])
         await admin.close()
 
 
-async def _produce(bootstrap_servers: str) -> int:
-    records = [Record(_TOPIC, new_id().encode(), _body(n), []) for n in range(_MESSAGES)]
+async def produce(bootstrap_servers: str, records: Sequence[Record]) -> float:
+    """Produce records as the platform does, and return how many seconds that took."""
     sender = KafkaSender(bootstrap_servers)
     await sender.start()
     try:
         started = time.perf_counter()
-        for first in range(0, _MESSAGES, _MESSAGES_AT_A_TIME):
+        for first in range(0, len(records), _MESSAGES_AT_A_TIME):
             failed = await sender.send(records[first : first + _MESSAGES_AT_A_TIME])
             if failed:
                 raise next(iter(failed.values()))
             await asyncio.sleep(0)
-        return round(_MESSAGES / (time.perf_counter() - started))
+        return time.perf_counter() - started
     finally:
         await sender.stop()
 

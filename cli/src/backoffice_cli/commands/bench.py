@@ -134,7 +134,7 @@ def _show(found: dict[str, Any]) -> None:
     console.print(
         f"{found['applied']:,} of {found['trades']:,} trades applied, {found['applied_per_second']:,}/s"
     )
-    for name in ("latency_ms", "cpu_us_per_trade", "batch_size", "reference"):
+    for name in ("latency_ms", "cpu_us_per_trade", "batch_size", "memory_mb", "reference"):
         table = Table(title=name.replace("_", " "), title_justify="left", box=None, show_header=False)
         for key, value in found[name].items():
             shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)

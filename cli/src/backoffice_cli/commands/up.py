@@ -1,5 +1,6 @@
 """`backoffice up`."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from backoffice_cli.commands.status import describe, show
 from backoffice_cli.console import failures, print_json, teller
 from backoffice_cli.stack.control import bring_up, run_simulators
 from backoffice_cli.stack.simulators import SERVERS
+from backoffice_cli.stack.topology import choose, chosen
 
 
 def up(
@@ -19,6 +21,9 @@ def up(
     with_simulators: Annotated[
         bool, typer.Option("--simulators", help="Also run counterparties and a CSD, without faults.")
     ] = False,
+    brokers: Annotated[
+        int, typer.Option(help="1, or 3 that copy one another; kept from a folder's first start on.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Start the platform: Kafka, PostgreSQL, the identity provider and the five services, all on this machine.
@@ -28,6 +33,8 @@ def up(
     Example: `backoffice up && backoffice status`
     """
     with failures():
+        if brokers:
+            choose(state.resolve(), replace(chosen(state.resolve()), brokers=brokers))
         bring_up(state.resolve(), teller(), servers_only=servers_only)
         if with_simulators:
             run_simulators(state.resolve(), dict.fromkeys(SERVERS, ()))

@@ -63,9 +63,16 @@ async def lag(bootstrap_servers: str) -> int:
 class Quiet:
     """Waits until no consumer lags, no outbox holds anything, and no event took effect for a while."""
 
-    def __init__(self, platform: Platform, on_progress: Callable[[Counter[str]], None]) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        on_progress: Callable[[Counter[str]], None],
+        *,
+        poll_seconds: float = _POLL_SECONDS,
+    ) -> None:
         self._platform = platform
         self._on_progress = on_progress
+        self._poll_seconds = poll_seconds
 
     def wait(self, *, still_for: float, at_most: float, busy: Callable[[], bool] = lambda: False) -> None:
         """Return once nothing moved for `still_for` seconds while not `busy`; StackError after `at_most`."""
@@ -73,7 +80,7 @@ class Quiet:
         seen, since = consumed(self._platform), time.monotonic()
         while time.monotonic() < deadline:
             self._on_progress(seen)
-            time.sleep(_POLL_SECONDS)
+            time.sleep(self._poll_seconds)
             now = consumed(self._platform)
             if busy() or now != seen:
                 seen, since = now, time.monotonic()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from backoffice_cli.stack import children, simulators
+from backoffice_cli.stack import children, disk, simulators
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.paths import repository_root
 from backoffice_cli.stack.postgres import data_folders
@@ -141,7 +141,16 @@ def delete_data(folder: Path) -> None:
     """Remove what the stack keeps: topics, databases, passwords, logs. The stack must be down."""
     if supervisor_pid(folder) is not None:
         raise StackError("The stack is running.", "First: backoffice down")
+    for place in data_folders(folder / "postgres"):
+        disk.unmount(place)
     for place in (*data_folders(folder / "postgres"), folder / "kafka", folder / "issuer", folder / "logs"):
         shutil.rmtree(place, ignore_errors=True)
-    for name in ("plan.json", "state.json", "simulators.json"):
+    for name in (
+        "plan.json",
+        "state.json",
+        "simulators.json",
+        "topology.json",
+        "holds.json",
+        "overrides.json",
+    ):
         (folder / name).unlink(missing_ok=True)

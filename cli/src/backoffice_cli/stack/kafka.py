@@ -1,12 +1,10 @@
-"""One Apache Kafka broker (KRaft, broker and controller in one JVM) on loopback."""
+"""One Apache Kafka broker (KRaft, broker and controller in one JVM) on loopback, alone or as one of a cluster."""
 
 import asyncio
 import fcntl
 import signal
 import subprocess
-import uuid
-from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -30,22 +28,23 @@ GROUP, TRANSACTION = 0, 1
 # Small buffers and indexes hold the JVM at ~155 MB; short sessions bring it back ~5 s after a kill.
 SETTINGS = """\
 process.roles=broker,controller
-node.id=1
+node.id={node}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-controller.quorum.voters=1@{host}:{controller_port}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+controller.quorum.voters={voters}
+listeners={listeners},CONTROLLER://{host}:{controller_port}
+advertised.listeners={advertised}
 log.dirs=data
 auto.create.topics.enable=false
-offsets.topic.replication.factor=1
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={copies}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={copies}
+transaction.state.log.min.isr={in_sync}
 transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor={copies}
+share.coordinator.state.topic.min.isr={in_sync}
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 broker.session.timeout.ms=3000
@@ -67,17 +66,30 @@ rootLogger.appenderRef.console.ref = console
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Proxied:
+    """A listener for clients that come through a proxy: its port, and the proxy's, which it tells them to come to."""
+
+    port: int
+    proxy_port: int
+
+
 @dataclass
 class Kafka:
-    """The broker of one state folder.
+    """One broker.
 
     folder: holds its settings and data; never shared by two brokers, which a file lock that the JVM inherits enforces.
+    node: its number in the cluster. voters: every broker's controller port by number; itself alone when empty.
     """
 
     folder: Path
     port: int
     controller_port: int
     log: Path
+    cluster_id: str
+    node: int = 1
+    voters: Mapping[int, int] = field(default_factory=dict)
+    proxied: Proxied | None = None
     process: subprocess.Popen[bytes] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     _lock: IO[str] | None = field(default=None, repr=False)
@@ -89,13 +101,30 @@ class Kafka:
 
     def prepare(self) -> subprocess.Popen[bytes] | None:
         """Write the settings; on a new folder start the formatting, which must end with 0 before `start`."""
-        settings = SETTINGS.format(host=LOOPBACK, port=self.port, controller_port=self.controller_port)
-        write_whole(self.folder / "server.properties", settings)
+        write_whole(self.folder / "server.properties", self._settings())
         write_whole(self.folder / "log4j2.properties", LOGGING)
         if (self.folder / "data" / "meta.properties").exists():
             return None
-        tool = ("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", "server.properties")
+        tool = ("kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", "server.properties")
         return self._java(tool, pass_fds=())
+
+    def _settings(self) -> str:
+        voters = self.voters or {self.node: self.controller_port}
+        copies = len(voters)
+        listeners, advertised = [f"PLAINTEXT://{LOOPBACK}:{self.port}"] * 2
+        if self.proxied is not None:
+            listeners += f",PROXIED://{LOOPBACK}:{self.proxied.port}"
+            advertised += f",PROXIED://{LOOPBACK}:{self.proxied.proxy_port}"
+        return SETTINGS.format(
+            host=LOOPBACK,
+            node=self.node,
+            controller_port=self.controller_port,
+            voters=",".join(f"{node}@{LOOPBACK}:{port}" for node, port in voters.items()),
+            listeners=listeners,
+            advertised=advertised,
+            copies=copies,
+            in_sync=max(1, copies - 1),
+        )
 
     async def lock(self) -> None:
         """Take the folder for this broker; wait a little for one that is on its way out."""
@@ -149,9 +178,3 @@ class Kafka:
         finally:
             await admin.close()
         return True
-
-
-def _cluster_id() -> str:
-    """Return a new KRaft cluster id; one that begins with a dash would be taken for an option."""
-    text = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    return _cluster_id() if text.startswith("-") else text

@@ -2,17 +2,18 @@
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.databases import ServiceDatabase
 from backoffice_cli.stack.paths import write_whole
-from backoffice_cli.stack.ports import draw_ports, is_free
+from backoffice_cli.stack.ports import LOOPBACK, draw_ports, is_free
+from backoffice_cli.stack.topology import USUAL, Topology, chosen
 
 ROLES = ("front-office", "operations", "finance", "compliance-officer", "hr", "auditor", "sre")
 PEOPLE_PER_ROLE = 2  # four eyes need two people of one role
-SERVERS = ("kafka", "kafka-controller", "postgres", "issuer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,37 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Ports by component, the database superuser's password, two passwords by service, clients of the issuer."""
+    """Ports by component, the database superuser's password, two passwords by service, clients of the issuer.
+
+    topology: what the ports are drawn for.
+    """
 
     ports: dict[str, int]
     admin_password: str
     owner_passwords: dict[str, str]
     passwords: dict[str, str]
     clients: tuple[Client, ...]
+    topology: Topology = USUAL
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Return the brokers' own addresses: those of tools that look on."""
+        return self._addresses(self.topology.broker_names)
+
+    @property
+    def clients_bootstrap_servers(self) -> str:
+        """Return what the platform's processes are told: the brokers, or the proxies before them."""
+        if not self.topology.proxied:
+            return self.bootstrap_servers
+        return self._addresses([f"{name}-proxy" for name in self.topology.broker_names])
+
+    def _addresses(self, names: Iterable[str]) -> str:
+        return ",".join(f"{LOOPBACK}:{self.ports[name]}" for name in names)
+
+    def service_database(self, package: str) -> ServiceDatabase:
+        """Return the database of a service as that service reaches it: itself, or the proxy before it."""
+        database = self.database(package)
+        return replace(database, port=self.ports["postgres-proxy"]) if self.topology.proxied else database
 
     def database(self, package: str) -> ServiceDatabase:
         """Return the database of a service, by its package's name."""
@@ -57,17 +82,19 @@ def read_plan(folder: Path) -> Plan | None:
     except FileNotFoundError:
         return None
     clients = tuple(Client(**{**client, "roles": tuple(client["roles"])}) for client in found.pop("clients"))
-    return Plan(**found, clients=clients)
+    topology = Topology(**found.pop("topology", {}))
+    return Plan(**found, clients=clients, topology=topology)
 
 
 def settle_plan(folder: Path) -> Plan:
     """Return the folder's plan, with another port for each that somebody else has taken meanwhile."""
     known = read_plan(folder)
-    names = [*SERVERS, *(service.name for service in SERVICES)]
+    topology = chosen(folder)
+    names = [*topology.ports, *(service.name for service in SERVICES)]
     ports = {name: port for name, port in (known.ports if known else {}).items() if is_free(port)}
     missing = [name for name in names if name not in ports]
     ports.update(zip(missing, draw_ports(len(missing)), strict=True))
-    plan = _with_ports(known, ports) if known else _new_plan(ports)
+    plan = replace(known, ports=ports) if known else _new_plan(ports, topology)
     write_whole(folder / "plan.json", json.dumps(asdict(plan), indent=1), 0o600)
     clients = {
         c.client_id: {"secret": c.secret, "subject": c.subject, "roles": c.roles} for c in plan.clients
@@ -76,15 +103,12 @@ def settle_plan(folder: Path) -> Plan:
     return plan
 
 
-def _with_ports(plan: Plan, ports: dict[str, int]) -> Plan:
-    return Plan(ports, plan.admin_password, plan.owner_passwords, plan.passwords, plan.clients)
-
-
-def _new_plan(ports: dict[str, int]) -> Plan:
+def _new_plan(ports: dict[str, int], topology: Topology) -> Plan:
     packages = [service.package for service in SERVICES]
     people = [(role, person) for role in ROLES for person in range(1, PEOPLE_PER_ROLE + 1)]
     return Plan(
         ports=ports,
+        topology=topology,
         admin_password=secrets.token_urlsafe(24),
         owner_passwords={package: secrets.token_urlsafe(24) for package in packages},
         passwords={package: secrets.token_urlsafe(24) for package in packages},

@@ -11,6 +11,7 @@ import httpx
 from backoffice_cli.stack import children
 from backoffice_cli.stack.catalogue import ISSUER_MODULE, ServiceEntry
 from backoffice_cli.stack.component import Supervised
+from backoffice_cli.stack.overrides import override_of
 from backoffice_cli.stack.paths import repository_root, write_whole
 from backoffice_cli.stack.plan import Plan
 from backoffice_cli.stack.ports import LOOPBACK
@@ -23,7 +24,7 @@ def base_environment(plan: Plan) -> dict[str, str]:
     """Return what every process of the platform is told: where the broker and the issuer are."""
     return {
         "PYTHONUNBUFFERED": "1",
-        "BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{plan.ports['kafka']}",
+        "BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS": plan.clients_bootstrap_servers,
         "BACKOFFICE_ISSUER_URL": url(plan, "issuer"),
     }
 
@@ -32,7 +33,7 @@ def service_environment(plan: Plan, service: ServiceEntry) -> dict[str, str]:
     """Return what one service is told. The password of the role that owns the tables is not among it."""
     return {
         **base_environment(plan),
-        "BACKOFFICE_DATABASE_URL": plan.database(service.package).url,
+        "BACKOFFICE_DATABASE_URL": plan.service_database(service.package).url,
         "BACKOFFICE_HTTP_HOST": LOOPBACK,
         "BACKOFFICE_HTTP_PORT": str(plan.ports[service.name]),
     }
@@ -50,7 +51,14 @@ def service(plan: Plan, entry: ServiceEntry, folder: Path) -> Supervised:
     write_whole(folder / "env" / f"{entry.name}.env", lines, 0o600)
     view = Component(entry.name, plan.ports[entry.name])
     ready = answers(f"{url(plan, entry.name)}/readyz")
-    return supervised(view, (sys.executable, "-m", entry.module, "all"), environment, ready, folder)
+    log = log_of(folder, entry.name)
+
+    def start() -> subprocess.Popen[bytes]:
+        override = override_of(folder, entry.name)
+        command = (sys.executable, "-m", *override.arguments(entry.module))
+        return _spawn(command, {**environment, **override.environment}, log)
+
+    return Supervised(view, start, ready, log)
 
 
 def issuer(plan: Plan, folder: Path) -> Supervised:
@@ -72,13 +80,17 @@ def supervised(
     view: Component, command: tuple[str, ...], environment: Mapping[str, str], ready: Check, folder: Path
 ) -> Supervised:
     """Describe a process of ours: its settings on top of our own environment, its output in a log of its name."""
-    log = folder / "logs" / f"{view.name}.log"
-    whole = {**os.environ, **environment}
+    log = log_of(folder, view.name)
+    return Supervised(view, lambda: _spawn(command, environment, log), ready, log)
 
-    def start() -> subprocess.Popen[bytes]:
-        return children.spawn(command, log=log, env=whole, cwd=repository_root())
 
-    return Supervised(view, start, ready, log)
+def log_of(folder: Path, name: str) -> Path:
+    """Return where the output of a process of ours goes."""
+    return folder / "logs" / f"{name}.log"
+
+
+def _spawn(command: tuple[str, ...], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    return children.spawn(command, log=log, env={**os.environ, **environment}, cwd=repository_root())
 
 
 def answers(ready_url: str) -> Check:

@@ -16,15 +16,14 @@ from pathlib import Path
 
 import psutil
 
-from backoffice_cli.stack import children, jars, migrations, processes, simulators, state, topics
+from backoffice_cli.stack import children, holds, jars, migrations, processes, simulators, state, topics
 from backoffice_cli.stack.catalogue import ISSUER_MODULE, SERVICES, ServiceEntry, exists
 from backoffice_cli.stack.component import Supervised
 from backoffice_cli.stack.databases import provision
 from backoffice_cli.stack.errors import StackError
-from backoffice_cli.stack.kafka import Kafka
 from backoffice_cli.stack.plan import Plan, settle_plan
-from backoffice_cli.stack.postgres import Postgres
-from backoffice_cli.stack.state import Component, Phase, State
+from backoffice_cli.stack.servers import Servers
+from backoffice_cli.stack.state import Phase, State
 
 TICK_SECONDS = 0.2
 OWNER = os.environ.get("BACKOFFICE_OWNER_PID")  # set by tests: the stack ends with this process
@@ -81,7 +80,7 @@ class Supervisor:
         self.say("Preparing the broker (the first time its jars are downloaded)")
         await asyncio.to_thread(jars.ensure_jars)
         plan = settle_plan(self.folder)
-        self.state.bootstrap_servers = f"127.0.0.1:{plan.ports['kafka']}"
+        self.state.bootstrap_servers = plan.bootstrap_servers
         self.state.issuer_url = processes.url(plan, "issuer")
         await self._start_servers(plan)
         await self._prepare_data(plan)
@@ -92,37 +91,19 @@ class Supervisor:
         self.say(f"Not ready: {', '.join(waiting)}" if waiting else "Everything is ready")
 
     async def _start_servers(self, plan: Plan) -> None:
-        """Start Kafka and PostgreSQL side by side, preparing their data where there are none yet."""
-        logs, ports = self.folder / "logs", plan.ports
-        kafka = Kafka(self.folder / "kafka", ports["kafka"], ports["kafka-controller"], logs / "kafka.log")
-        postgres = Postgres.at(
-            self.folder / "postgres", ports["postgres"], plan.admin_password, logs / "postgres.log"
-        )
-        await kafka.lock()
+        """Start brokers and database side by side, preparing their data where there are none yet."""
+        servers = Servers.of(plan, self.folder)
         self.say("Starting Kafka and PostgreSQL")
-        formatting, initialising = kafka.prepare(), postgres.prepare()
-        if initialising is not None:
+        if await servers.prepare():
             self.state.migrated = {}
-        await children.succeed(formatting, "Kafka's storage could not be formatted.", kafka.log)
-        await children.succeed(initialising, "PostgreSQL's data directory could not be made.", postgres.log)
-        self.servers = [
-            Supervised(
-                Component("kafka", kafka.port), kafka.start, kafka.ready, kafka.log, kafka.stop_signal
-            ),
-            Supervised(
-                Component("postgres", postgres.port),
-                postgres.start,
-                postgres.ready,
-                postgres.log,
-                postgres.stop_signal,
-            ),
-        ]
+        self.servers = servers.supervised()
         self._launch(self.servers)
         waiting = await self._wait_ready(self.servers)
         if waiting:
             raise StackError(f"{waiting[0].view.name} does not start.", children.tail(waiting[0].log))
         self.say("Kafka and PostgreSQL are ready")
-        await provision(postgres.admin_url, [plan.database(service.package) for service in SERVICES])
+        databases = [plan.database(service.package) for service in SERVICES]
+        await provision(servers.postgres.admin_url, databases)
 
     async def _prepare_data(self, plan: Plan) -> None:
         """Create topics and bring every database to its newest shape, side by side."""
@@ -130,7 +111,9 @@ class Supervisor:
         if due:
             self.say(f"Migrating databases: {', '.join(service.name for service in due)}")
         running = [(service, migrations.start(service, plan, self.folder)) for service in due]
-        await topics.create_topics(self.state.bootstrap_servers, topics.planned_topics())
+        await topics.create_topics(
+            self.state.bootstrap_servers, topics.planned_topics(), plan.topology.brokers
+        )
         for service, process in running:
             await migrations.finish(service, process, self.folder)
             self.state.migrated[service.name] = migrations.digest(service)
@@ -179,7 +162,7 @@ class Supervisor:
     async def _look_after(self, part: Supervised) -> None:
         view = part.view
         if part.restart_at is not None:
-            if part.restart_is_due:
+            if part.restart_is_due and view.name not in holds.held(self.folder):
                 part.launch()
                 self.state.write(self.folder)
         elif part.died:

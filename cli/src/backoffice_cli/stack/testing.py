@@ -19,6 +19,7 @@ import psutil
 
 from backoffice_chassis.migrations import upgrade
 from backoffice_cli.stack import children
+from backoffice_cli.stack.brokers import new_cluster_id
 from backoffice_cli.stack.databases import create_role, grant_connect, grant_data_access
 from backoffice_cli.stack.kafka import Kafka
 from backoffice_cli.stack.paths import write_whole
@@ -158,7 +159,7 @@ def _server(what: str, session: Path) -> Kafka | Postgres:
     log = session / f"{what}.log"
     port, second = draw_ports(2)
     if what == "kafka":
-        return Kafka(session / what, port, second, log)
+        return Kafka(session / what, port, second, log, new_cluster_id())
     return Postgres.at(session / what, port, PASSWORD, log, FAST)
 
 

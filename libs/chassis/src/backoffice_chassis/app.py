@@ -4,10 +4,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
+from backoffice_chassis import messaging_api
 from backoffice_chassis.health import Health, database_check, health_router
 from backoffice_chassis.http import handlers
 from backoffice_chassis.http.observing import Observing
-from backoffice_chassis.messaging_api import router as messaging_router
 from backoffice_chassis.resources import Resources
 from backoffice_chassis.service import Service
 
@@ -30,7 +30,7 @@ def create_app(
     database = database_check(resources.transactions, service.migrations)
     app.include_router(health_router(health or Health(ready={"database": database})))
     if api:
-        for router in (*service.routers, messaging_router):
+        for router in (*service.routers, *messaging_api.routers):
             app.include_router(router)
     return app
 

@@ -4,11 +4,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backoffice_chassis.settings import ServiceSettings
 
+_ANSWER_SECONDS = 5
+"""After the server should have cancelled a statement, this long for its word to arrive; then it is not there."""
+
 
 def create_engine(settings: ServiceSettings, *, application_name: str) -> AsyncEngine:
     """Return the engine of one process. Nothing connects until it is used.
 
-    A statement that outlives a request is cancelled by the server; a transaction left idle is ended by it.
+    A statement that outlives a request is cancelled by the server; a transaction left idle is ended by it. A server
+    that went away without a word is given up soon after that.
     """
     timeout = settings.request_timeout_seconds
     return create_async_engine(
@@ -21,6 +25,7 @@ def create_engine(settings: ServiceSettings, *, application_name: str) -> AsyncE
         pool_use_lifo=True,
         connect_args={
             "timeout": 5,
+            "command_timeout": timeout + _ANSWER_SECONDS,
             "server_settings": {
                 "application_name": application_name,
                 "statement_timeout": str(timeout * 1000),

@@ -19,12 +19,13 @@ from backoffice_chassis.settings import for_asyncpg
 _ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('backoffice migrations', 0))")
 
 
-def upgrade(migrations: Path, database_url: str) -> None:
+def upgrade(migrations: Path, database_url: str, schema: str | None = None) -> None:
     """Bring a database to the newest revision. Call it outside an event loop, or in a thread of its own.
 
-    database_url: as the role that owns the tables, `postgresql+asyncpg://…`.
+    database_url: as the role that owns the tables, `postgresql+asyncpg://…`. schema: where the tables go, which exists;
+    the database's own when left out.
     """
-    command.upgrade(_config(migrations, database_url), "head")
+    command.upgrade(_config(migrations, database_url, schema), "head")
 
 
 def run_env(metadata: MetaData) -> None:
@@ -35,17 +36,22 @@ def run_env(metadata: MetaData) -> None:
     url = context.config.attributes.get("database_url") or os.environ.get("BACKOFFICE_MIGRATION_DATABASE_URL")
     if not url:
         raise SystemExit("Set BACKOFFICE_MIGRATION_DATABASE_URL to the database that is to be migrated.")
-    asyncio.run(_run(for_asyncpg(str(url)), metadata))
+    asyncio.run(_run(for_asyncpg(str(url)), metadata, context.config.attributes.get("schema")))
 
 
-async def _run(url: str, metadata: MetaData) -> None:
-    engine = create_async_engine(url, poolclass=NullPool)
+async def _run(url: str, metadata: MetaData, schema: str | None) -> None:
+    engine = create_async_engine(url, poolclass=NullPool, connect_args=in_schema(schema))
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_run_in_transaction, metadata)
             await connection.commit()
     finally:
         await engine.dispose()
+
+
+def in_schema(schema: str | None) -> dict[str, Any]:
+    """Return the driver's arguments with which unqualified names are those of a schema, and of no other."""
+    return {"server_settings": {"search_path": schema}} if schema else {}
 
 
 def _run_in_transaction(connection: Connection, metadata: MetaData) -> None:
@@ -66,8 +72,8 @@ async def is_current(connection: AsyncConnection, migrations: Path) -> bool:
     return found == set(scripts.get_heads()) or (bool(found) and not found & known)
 
 
-def _config(migrations: Path, database_url: str) -> Config:
-    config = Config(attributes={"database_url": database_url})
+def _config(migrations: Path, database_url: str, schema: str | None = None) -> Config:
+    config = Config(attributes={"database_url": database_url, "schema": schema})
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config

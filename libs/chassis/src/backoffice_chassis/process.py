@@ -1,4 +1,4 @@
-"""The process: `python -m <package>.main all|api|worker|migrate`."""
+"""The process: `python -m <package>.main all|api|worker|migrate|replay`."""
 
 import asyncio
 import gc
@@ -9,24 +9,30 @@ import structlog
 from pydantic import ValidationError
 
 from backoffice_chassis import logs, migrations
+from backoffice_chassis.replay import command as replay
 from backoffice_chassis.runtime import serve
 from backoffice_chassis.service import Service
 
 log = structlog.get_logger(__name__)
 
-_USAGE = """usage: python -m <package>.main all|api|worker|migrate
+_USAGE = """usage: python -m <package>.main all|api|worker|migrate|replay
 
 all      HTTP API, event consumers and outbox relay in one process
 api      HTTP API alone
 worker   event consumers, outbox relay and periodic jobs; health and metrics on its port
 migrate  bring the database to the newest schema and leave
+replay   rebuild what a consumer (replay GROUP) keeps from its topics, beside the live tables, and compare; JSON on
+         standard output; exit code 1 on a difference, 2 when it cannot be rebuilt
 """
+
+
+_ARGUMENTS = {"all": 0, "api": 0, "worker": 0, "migrate": 0, "replay": 1}
 
 
 def run(build: Callable[[], Service]) -> None:
     """Run what the command line names until SIGTERM. Exit code 2: wrong usage or settings."""
-    command = sys.argv[1] if len(sys.argv) == 2 else ""
-    if command not in {"all", "api", "worker", "migrate"}:
+    command, *arguments = sys.argv[1:] or [""]
+    if command not in _ARGUMENTS or len(arguments) != _ARGUMENTS[command]:
         raise SystemExit(_USAGE) if command in {"-h", "--help"} else _wrong(_USAGE)
     try:
         service = build()
@@ -35,6 +41,8 @@ def run(build: Callable[[], Service]) -> None:
     logs.configure(service.name, service.settings)
     if command == "migrate":
         _migrate(service)
+    elif command == "replay":
+        raise SystemExit(replay.main(service, arguments[0]))
     else:
         _spare_the_collector()
         asyncio.run(serve(service, api=command != "worker", worker=command != "api"))

@@ -38,8 +38,8 @@ class ServiceSettings(BaseSettings):
     )
     migration_database_url: DatabaseUrl | None = Field(
         default=None,
-        description="The same database as the role that owns the tables; only `migrate` uses it. "
-        "Without it `migrate` uses database_url.",
+        description="The same database as the role that owns the tables; only `migrate` and `replay` use it. "
+        "Without it they use database_url.",
     )
     database_pool_size: int = Field(
         default=10, ge=2, le=100, description="Connections that one process may hold to its database."

@@ -41,8 +41,9 @@ async def test_a_full_process_turns_requests_away_and_serves_again_once_it_has_r
         change = {"json": NOTE, "headers": {"If-Match": '"1"'}}
         waiting = [asyncio.create_task(client.put(f"/notes/{note}", **change)) for _ in range(2)]
         try:
-            while await watcher.fetchval(WAITING) < len(waiting):
-                await asyncio.sleep(0)
+            blocked = 0
+            while blocked < len(waiting):
+                blocked = await watcher.fetchval(WAITING)
             turned_away = await client.get("/notes")
             assert turned_away.status_code == 503
             assert turned_away.json()["type"] == "/problems/overloaded"

@@ -93,7 +93,8 @@ async def test_a_selection_is_redriven_oldest_first(client: httpx.AsyncClient, s
     await condemn(sample, date(2024, 6, 3), date(2024, 6, 2), date(2024, 6, 4))
     selection = {**WHY, "failure": "nobody", "limit": 10}
     answer = await client.post("/messaging/dead-letters/redrive", json=selection)
-    assert [each["result"] for each in answer.json()] == ["redriven", "failed", "redriven"]
+    assert [each["result"] for each in answer.json()["items"]] == ["redriven", "failed", "redriven"]
+    assert answer.json()["remaining"] == 0
 
 
 async def test_a_discarded_one_stays_on_record(client: httpx.AsyncClient, sample: Service) -> None:

@@ -39,6 +39,7 @@ class KafkaSender:
         self._request_timeout_ms = request_timeout_ms
         self._producer: Any = None
         self._starting = asyncio.Lock()
+        self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start(self) -> None:
         """Connect; raises KafkaConnectionError when no broker answers."""
@@ -71,16 +72,23 @@ class KafkaSender:
         """Send records and return the errors by position in `records`: empty when all are stored.
 
         After the first error on a partition nothing more is sent there, and what was left out bears the same error.
+        Callers take turns on a partition: aiokafka counts the waits of many at once against each of them, and gives up.
         """
         producer = await self._connected()
         partitions, failed = await _by_partition(producer, records)
         outcomes = await asyncio.gather(
-            *[_send_partition(producer, place, records, positions) for place, positions in partitions.items()]
+            *[self._in_turn(producer, place, records, positions) for place, positions in partitions.items()]
         )
         unsent = {position: error for outcome in outcomes for position, error in outcome.items()}
         if unsent and self._producer is producer:
             await self.stop()
         return failed | unsent
+
+    async def _in_turn(
+        self, producer: Any, place: tuple[str, int], records: Sequence[Record], positions: Sequence[int]
+    ) -> dict[int, Exception]:
+        async with self._turns[place]:
+            return await _send_partition(producer, place, records, positions)
 
     async def stop(self) -> None:
         """Close the connection; what the broker has not acknowledged is given up."""

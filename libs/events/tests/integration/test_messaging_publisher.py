@@ -73,8 +73,10 @@ async def test_a_topic_that_does_not_exist_is_an_error_and_the_publisher_lives_o
 async def test_concurrent_publishers_of_one_connection_do_not_disturb_each_other(stage: Any) -> None:
     made = await stage.contract()
     async with publisher(stage.kafka) as p:
-        await asyncio.gather(*[p.publish(made(name=str(n), number=n)) for n in range(50)])
-    assert {decode(record).event.number for record in await stage.records(made.topic.name)} == set(range(50))
+        await asyncio.gather(*[p.publish(made(name=str(n), number=n)) for n in range(1000)])
+    assert {decode(record).event.number for record in await stage.records(made.topic.name)} == set(
+        range(1000)
+    )
 
 
 async def test_a_record_larger_than_a_batch_is_sent_alone(stage: Any) -> None:

@@ -11,6 +11,7 @@ from backoffice_events import cloudevents
 from backoffice_events.contracts.base import Event
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import Batch, ConsumerSpec, Redriver, Result, Transactions, dead_letters
+from backoffice_events.messaging.actions import Action, By
 from backoffice_events.messaging.breaker import DeadLetterCap
 from backoffice_events.messaging.processor import Processor
 from backoffice_events.records import Record
@@ -211,3 +212,102 @@ async def test_dead_letters_are_listed_and_counted_by_what_is_known_of_them(
             (dead_letters.Filter(failed_to=everything[0].failed_at), 0),
         ]:
             assert await dead_letters.count(connection, wanted) == number
+
+
+async def test_a_dry_run_answers_as_the_real_one_and_changes_nothing(desk: Desk) -> None:
+    (dead,) = await desk.dead()
+    answer = await desk.redriver.redrive(dead.id, **WHO, dry_run=True)
+    assert (answer.result, answer.followers) == (Result.REDRIVEN, 2)
+    assert await desk.dead() == [dead]
+    assert await desk.ledger.effects() == [1]
+    assert len(await desk.ledger.rows("parked_event")) == 2
+    assert await desk.ledger.rows("dead_letter_action") == []
+    assert await desk.redriver.redrive(dead.id, **WHO) == answer
+
+
+async def test_a_dry_run_of_many_knows_what_the_older_one_of_a_key_lets_through(
+    desk: Desk, engine: AsyncEngine
+) -> None:
+    desk.ledger.refused = {3}
+    await desk.redriver.release("test.redrive", "a", **WHO)
+    desk.ledger.refused = set()
+    async with engine.connect() as connection:
+        rows = await dead_letters.listed(connection, dead_letters.Filter(status="open"))
+    planned = await desk.redriver.take_all(Action.REDRIVE, rows, By(**WHO), dry_run=True, seconds=60)
+    assert [answer.result for answer in planned] == [Result.REDRIVEN] * 2
+    assert await desk.redriver.take_all(Action.REDRIVE, rows, By(**WHO), seconds=60) == planned
+    assert await desk.ledger.effects() == [1, 2, 3, 4]
+
+
+async def test_two_people_who_redrive_the_same_selection_at_once_have_one_effect(
+    desk: Desk, engine: AsyncEngine
+) -> None:
+    desk.ledger.refused = {6, 7, 8}
+    await desk.process([desk.arrival(desk.made(name=f"k{n}", number=n)) for n in (6, 7, 8)])
+    desk.ledger.refused = set()
+    async with engine.connect() as connection:
+        rows = await dead_letters.listed(connection, dead_letters.Filter(status="open"))
+    people = [By(f"person {n}", "again") for n in range(4)]
+    answers = await asyncio.gather(
+        *[desk.redriver.take_all(Action.REDRIVE, rows, by, seconds=60) for by in people]
+    )
+    results = [answer.result for each in answers for answer in each]
+    assert (results.count(Result.REDRIVEN), results.count(Result.ALREADY_DONE)) == (4, 12)
+    assert sorted(await desk.ledger.effects()) == [1, 2, 3, 4, 6, 7, 8]
+    assert len(await desk.ledger.rows("dead_letter_action")) == 4
+
+
+async def test_a_redrive_and_a_discard_of_the_same_moment_end_one_way(desk: Desk) -> None:
+    (dead,) = await desk.dead()
+    answers = await asyncio.gather(
+        desk.redriver.redrive(dead.id, **WHO), desk.redriver.discard(dead.id, **WHO)
+    )
+    redriven = answers[0].result is Result.REDRIVEN
+    assert {answer.result for answer in answers} == {
+        Result.ALREADY_DONE,
+        Result.REDRIVEN if redriven else Result.DISCARDED,
+    }
+    assert await desk.ledger.effects() == ([1, 2, 3, 4] if redriven else [1, 3, 4])
+
+
+async def test_a_selection_takes_on_nothing_once_its_time_is_up(desk: Desk, engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        rows = await dead_letters.listed(connection, dead_letters.Filter(status="open"))
+    assert await desk.redriver.take_all(Action.REDRIVE, rows, By(**WHO), seconds=-1) == []
+    assert await desk.ledger.effects() == [1]
+
+
+async def test_a_release_lets_followers_go_on_while_the_dead_letter_stays_open(desk: Desk) -> None:
+    (dead,) = await desk.dead()
+    answer = await desk.redriver.release("test.redrive", "a", **WHO)
+    assert (answer.dead_letter_id, answer.result, answer.followers) == (dead.id, Result.RELEASED, 2)
+    assert await desk.ledger.effects() == [1, 3, 4]
+    assert await desk.dead() == [dead]
+    await desk.events(5)
+    assert await desk.ledger.effects() == [1, 3, 4]
+    (action,) = await desk.ledger.rows("dead_letter_action")
+    assert (action.action, action.dead_letter_id, action.actor) == ("release", dead.id, WHO["actor"])
+    await desk.redriver.redrive(dead.id, **WHO)
+    assert await desk.ledger.effects() == [1, 3, 4, 2, 5]
+
+
+async def test_of_two_releases_at_once_one_finds_nothing(desk: Desk) -> None:
+    answers = await asyncio.gather(*[desk.redriver.release("test.redrive", "a", **WHO) for _ in range(3)])
+    assert sorted(answer.result for answer in answers) == [Result.NOTHING_WAITS] * 2 + [Result.RELEASED]
+    assert await desk.ledger.effects() == [1, 3, 4]
+
+
+async def test_a_follower_that_a_release_finds_at_fault_blocks_the_rest(desk: Desk) -> None:
+    desk.ledger.refused = {3}
+    answer = await desk.redriver.release("test.redrive", "a", **WHO)
+    assert (answer.followers, answer.follower_refused) == (0, "no use for 3")
+    desk.ledger.refused = set()
+    first, second = await desk.dead()
+    await desk.redriver.redrive(first.id, **WHO)
+    assert await desk.ledger.effects() == [1, 2]  # 4 waits behind 3 still
+    await desk.redriver.redrive(second.id, **WHO)
+    assert await desk.ledger.effects() == [1, 2, 3, 4]
+
+
+async def test_a_release_of_a_key_without_dead_letters_finds_none(desk: Desk) -> None:
+    assert (await desk.redriver.release("test.redrive", "z", **WHO)).result is Result.NOT_FOUND

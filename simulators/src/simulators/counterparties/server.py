@@ -18,6 +18,7 @@ from simulators.counterparties.behaviour import Behaviour, Sending, When
 from simulators.counterparties.confirming import Counterparties
 from simulators.counterparties.settings import CounterpartySettings
 from simulators.market import REFERENCE_TOPICS, Market
+from simulators.record import OwnRecord
 from simulators.topics import decoded, poll, reading, until_now
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,7 @@ async def serve(settings: CounterpartySettings, stop: asyncio.Event) -> None:
 async def _run(settings: CounterpartySettings, stop: asyncio.Event) -> None:
     servers = settings.kafka_bootstrap_servers
     market = Market()
+    record = OwnRecord(settings.record)
     mailroom = Mailroom(settings, await _sent_before(servers))
     firms = Counterparties(market)
     behaviour = Behaviour(settings.rates, settings.seed)
@@ -57,9 +59,8 @@ async def _run(settings: CounterpartySettings, stop: asyncio.Event) -> None:
                 for sending in behaviour.sendings(right):
                     mailroom.put(sending)
             due = mailroom.due()
-            await publisher.send(
-                [publisher.record(each.confirmation, event_id=each.event_id) for each in due]
-            )
+            words = [publisher.record(each.confirmation, event_id=each.event_id) for each in due]
+            await record.send(publisher, words)
             await _learn(market, facts)
 
 

@@ -1,6 +1,7 @@
 """What the counterparties are told, by environment (prefix `BACKOFFICE_COUNTERPARTIES_`) or command line."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, Field
@@ -34,6 +35,10 @@ class CounterpartySettings(BaseSettings):
         default=Decimal(1), ge=0, description="How long a confirmation takes as a rule."
     )
     late_seconds: Decimal = Field(default=Decimal(15), ge=0, description="How long a late one takes.")
+    record: Path | None = Field(
+        default=None,
+        description="Its own record of what it said, JSON lines; appended to. None: it keeps none.",
+    )
     early: Rate = Field(
         default=Decimal(0), description="Confirmed at once, perhaps before the trade is captured."
     )

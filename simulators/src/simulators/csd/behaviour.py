@@ -1,4 +1,7 @@
-"""What will become of an instruction: drawn from the seed and the instruction's id alone, so a rerun repeats it."""
+"""What will become of an instruction: drawn from the seed and its terms alone, so that a rerun repeats it.
+
+Not from its id, which its sender draws anew in every run: two runs with the same trades meet the same fates.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -106,19 +109,19 @@ class Behaviour:
     def plans(self, instruction: Instruction) -> Iterator[Plan]:
         """Yield the acts that lie ahead of an instruction, in order; then what other rates or seeds would have drawn.
 
-        How a plan goes in detail hangs on the instruction's id alone, so that one begun under other rates goes on.
+        How a plan goes in detail hangs on the instruction's terms alone, so that one begun under other rates goes on.
         """
-        details = _digest(instruction.instruction_id, b"")
-        yield self._drawn(instruction.instruction_id)(instruction, details)
+        details = _digest(instruction, b"")
+        yield self._drawn(instruction)(instruction, details)
         for plan in (_straight, *(plan for _, plan in self._faults)):
             yield plan(instruction, details)
 
-    def denies_cancellation(self, instruction_id: str) -> bool:
+    def denies_cancellation(self, instruction: Instruction) -> bool:
         """Tell whether the CSD will not cancel this one although it could."""
-        return int.from_bytes(_digest(instruction_id, self._key)[4:8]) < self._denied
+        return int.from_bytes(_digest(instruction, self._key)[4:8]) < self._denied
 
-    def _drawn(self, instruction_id: str) -> Callable[[Instruction, bytes], Plan]:
-        draw = int.from_bytes(_digest(instruction_id, self._key)[:4])
+    def _drawn(self, instruction: Instruction) -> Callable[[Instruction, bytes], Plan]:
+        draw = int.from_bytes(_digest(instruction, self._key)[:4])
         for width, plan in self._faults:
             if draw < width:
                 return plan
@@ -126,8 +129,17 @@ class Behaviour:
         return _straight
 
 
-def _digest(instruction_id: str, key: bytes) -> bytes:
-    return blake2b(instruction_id.encode(), digest_size=16, key=key).digest()
+def _digest(instruction: Instruction, key: bytes) -> bytes:
+    terms = (
+        *(
+            instruction.movement,
+            instruction.isin,
+            instruction.quantity.normalize(),
+            instruction.amount.normalize(),
+        ),
+        *(instruction.currency, instruction.settlement_date, instruction.place),
+    )
+    return blake2b("|".join(map(str, terms)).encode(), digest_size=16, key=key).digest()
 
 
 def _settle(instruction: Instruction, on: date) -> Step:

@@ -116,7 +116,7 @@ class Depository:
         self._asked.add(instruction_id)
         if instruction_id not in self._open:
             return self._deny(instruction_id, movement, *_REFUSALS.get(self._done.get(key, ""), _UNKNOWN))
-        if self._behaviour.denies_cancellation(instruction_id):
+        if self._behaviour.denies_cancellation(self._open[instruction_id].instruction):
             return self._deny(instruction_id, movement, "Dnd", "OTHR")
         self._close(instruction_id, _CANCELLED)
         answer = messages.cancellation_advice(instruction_id, movement, "Canc", "CANI")

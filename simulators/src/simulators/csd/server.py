@@ -27,6 +27,7 @@ from backoffice_events.publisher import Publisher
 from simulators.csd.behaviour import Behaviour, Phase
 from simulators.csd.depository import Depository, Said
 from simulators.csd.settings import CsdSettings
+from simulators.record import OwnRecord
 from simulators.topics import decoded, poll, reading, until_now
 
 log = structlog.get_logger(__name__)
@@ -56,16 +57,17 @@ async def _run(settings: CsdSettings, stop: asyncio.Event) -> None:
     servers = settings.kafka_bootstrap_servers
     await _wait_for_topics(servers, stop)
     async with Publisher(bootstrap_servers=servers, source=SOURCE) as publisher:
+        voice = _Voice(publisher, OwnRecord(settings.record))
         said = await _said_before(servers)
         depository = Depository(Behaviour(settings.rates, settings.seed), said)
         async with reading(servers, _FACTS) as facts, reading(servers, [CSD_INSTRUCTIONS]) as orders:
             async for records in until_now(facts):
                 _hear(depository, records)
             async for records in until_now(orders):
-                await _speak(publisher, _hear(depository, records))
+                await voice.speak(_hear(depository, records))
             depository.caught_up()
             log.info("csd is up", said_before=len(said))
-            await _go_on(depository, publisher, (facts, orders), stop)
+            await _go_on(depository, voice, (facts, orders), stop)
 
 
 async def _wait_for_topics(servers: str, stop: asyncio.Event) -> None:
@@ -81,7 +83,7 @@ async def _wait_for_topics(servers: str, stop: asyncio.Event) -> None:
 
 async def _go_on(
     depository: Depository,
-    publisher: Publisher,
+    voice: "_Voice",
     consumers: Sequence[AIOKafkaConsumer],
     stop: asyncio.Event,
 ) -> None:
@@ -93,7 +95,7 @@ async def _go_on(
             await asyncio.wait([*polls.values(), stopped], return_when=asyncio.FIRST_COMPLETED)
             for consumer, heard in polls.items():
                 if heard.done():
-                    await _speak(publisher, _hear(depository, heard.result()))
+                    await voice.speak(_hear(depository, heard.result()))
                     polls[consumer] = asyncio.ensure_future(poll(consumer))
     finally:
         for task in (*polls.values(), stopped):
@@ -130,6 +132,14 @@ def _answer(depository: Depository, event: Event) -> list[Said]:
             return []
 
 
-async def _speak(publisher: Publisher, said: Sequence[Said]) -> None:
-    if said:
-        await publisher.send([publisher.record(one.advice, event_id=one.event_id) for one in said])
+class _Voice:
+    """Says things on the topic, and keeps the record of it."""
+
+    def __init__(self, publisher: Publisher, record: OwnRecord) -> None:
+        self._publisher = publisher
+        self._record = record
+
+    async def speak(self, said: Sequence[Said]) -> None:
+        """Say it all, in order."""
+        words = [self._publisher.record(one.advice, event_id=one.event_id) for one in said]
+        await self._record.send(self._publisher, words)

@@ -1,6 +1,7 @@
 """What the CSD simulator is told, by environment (prefix `BACKOFFICE_CSD_`) or command line."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, Field
@@ -29,6 +30,10 @@ class CsdSettings(BaseSettings):
     )
     seed: str = Field(
         default="1", max_length=64, description="Another seed draws another fate for each instruction."
+    )
+    record: Path | None = Field(
+        default=None,
+        description="Its own record of what it said, JSON lines; appended to. None: it keeps none.",
     )
     rejected: Rate = Field(default=Decimal(0), description="Rejected on arrival.")
     unmatched: Rate = Field(

@@ -29,7 +29,7 @@ _MOST_AT_ONCE = 500
 
 async def replay(settings: FrontOfficeSettings, stop: asyncio.Event) -> int:
     """Publish until the tape ends or `stop` is set; return how many records the broker took."""
-    market = await _known_market(settings.kafka_bootstrap_servers)
+    market = await known_market(settings.kafka_bootstrap_servers)
     acts = scenario(settings, market)
     record = OwnRecord(settings.record)
     published = 0
@@ -62,7 +62,7 @@ def scenario(settings: FrontOfficeSettings, market: Market) -> Iterator[Act]:
     return play(read_tape(settings.data, settings.trades), desk, rates, draw)
 
 
-async def _known_market(servers: str) -> Market:
+async def known_market(servers: str) -> Market:
     """Return what the reference topics say now."""
     market = Market()
     async with reading(servers, MARKET_TOPICS) as consumer:

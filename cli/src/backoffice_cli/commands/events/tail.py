@@ -4,6 +4,8 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatch
 from typing import Annotated, Any
 
@@ -12,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from backoffice_cli.commands.events.owners import Since, moment
 from backoffice_cli.commands.options import AsJson, StateFolder
 from backoffice_cli.console import console, failures
 from backoffice_cli.platform import Platform
@@ -20,12 +23,24 @@ from backoffice_events.cloudevents import UndecodableError, decode
 from backoffice_events.records import Record
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where the reading starts: at an offset, else at a time, else at the beginning or the end."""
+
+    from_beginning: bool
+    since: datetime | None
+    offset: int | None
+
+
 def tail(  # noqa: PLR0917  each is an option of the command
     state: StateFolder,
     topics: Annotated[list[str], typer.Argument(help="Topic names; * stands for any part.")],
     key: Annotated[str | None, typer.Option(help="Only events of this key, such as a trade id.")] = None,
     event_type: Annotated[str | None, typer.Option("--type", help="Only types that hold this word.")] = None,
     beginning: Annotated[bool, typer.Option("--from-beginning", help="Start with the oldest event.")] = False,
+    since: Since = None,
+    partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
+    offset: Annotated[int | None, typer.Option(min=0, help="Start at this offset of each partition.")] = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Wait for new events.")] = True,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Stop after this many.")] = None,
     as_json: AsJson = False,
@@ -34,7 +49,9 @@ def tail(  # noqa: PLR0917  each is an option of the command
 
     Exit code 1 when no topic matches.
 
-    Example: `backoffice events tail 'trading.*' 'settlement.*' --from-beginning --no-follow --key $TRADE_ID`
+    Without a start it shows new events, with `--no-follow` all that are there.
+
+    Example: `backoffice events tail 'trading.*' 'settlement.*' --since 1h --no-follow --key $TRADE_ID`
     """
     with failures():
         platform = Platform.running(state.resolve())
@@ -43,7 +60,8 @@ def tail(  # noqa: PLR0917  each is an option of the command
                 platform.bootstrap_servers,
                 topics,
                 wanted=lambda event: _matches(event, key, event_type),
-                from_beginning=beginning or not follow,
+                start=Start(beginning or not follow, moment(since), offset),
+                partition=partition,
                 follow=follow,
                 limit=limit,
                 as_json=as_json,
@@ -62,13 +80,14 @@ async def _tail(
     patterns: list[str],
     *,
     wanted: Any,
-    from_beginning: bool,
+    start: Start,
+    partition: int | None,
     follow: bool,
     limit: int | None,
     as_json: bool,
 ) -> None:
     shown = 0
-    async for record in _read(bootstrap_servers, patterns, from_beginning=from_beginning, follow=follow):
+    async for record in _read(bootstrap_servers, patterns, start=start, partition=partition, follow=follow):
         event = readable(record)
         if wanted(event):
             _print(event, as_json=as_json)
@@ -78,14 +97,14 @@ async def _tail(
 
 
 async def _read(
-    bootstrap_servers: str, patterns: list[str], *, from_beginning: bool, follow: bool
+    bootstrap_servers: str, patterns: list[str], *, start: Start, partition: int | None, follow: bool
 ) -> AsyncIterator[Record]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
     try:
-        places = await _places(bootstrap_servers, patterns)
+        places = await _places(bootstrap_servers, patterns, partition)
         await consumer.start()
         consumer.assign(places)
-        await (consumer.seek_to_beginning(*places) if from_beginning else consumer.seek_to_end(*places))
+        await _seek(consumer, places, start)
         ends = await consumer.end_offsets(places)
         while follow or any([await consumer.position(place) < ends[place] for place in places]):
             for place, batch in (await consumer.getmany(timeout_ms=500, max_records=500)).items():
@@ -98,8 +117,22 @@ async def _read(
         await consumer.stop()
 
 
-async def _places(bootstrap_servers: str, patterns: list[str]) -> list[TopicPartition]:
-    """Return every partition of the topics that match."""
+async def _seek(consumer: Any, places: list[TopicPartition], start: Start) -> None:
+    """Go to where the reading starts; an offset that a partition does not hold means its nearest end."""
+    beginnings, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    since = start.since and round(start.since.timestamp() * 1000)
+    found = await consumer.offsets_for_times(dict.fromkeys(places, since)) if since else {}
+    for place in places:
+        if start.offset is not None:
+            consumer.seek(place, min(max(start.offset, beginnings[place]), ends[place]))
+        elif since:
+            consumer.seek(place, found[place].offset if found[place] else ends[place])
+        else:
+            consumer.seek(place, beginnings[place] if start.from_beginning else ends[place])
+
+
+async def _places(bootstrap_servers: str, patterns: list[str], partition: int | None) -> list[TopicPartition]:
+    """Return the partitions of the topics that match."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
     try:
@@ -110,9 +143,15 @@ async def _places(bootstrap_servers: str, patterns: list[str]) -> list[TopicPart
         described = await admin.describe_topics(names)
     finally:
         await admin.close()
-    return [
+    places = [
         TopicPartition(each["topic"], part["partition"]) for each in described for part in each["partitions"]
     ]
+    chosen = [place for place in places if partition is None or place.partition == partition]
+    if not chosen:
+        raise StackError(
+            f"None of these topics has a partition {partition}.", f"There are: {', '.join(names)}"
+        )
+    return chosen
 
 
 def readable(record: Record) -> dict[str, Any]:

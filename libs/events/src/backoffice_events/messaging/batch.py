@@ -123,6 +123,19 @@ def _arrived(event: Event, now: datetime, source: str, offset: int) -> Received[
     return decode(Record(record.topic, record.key, record.value, record.headers, 0, offset))
 
 
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Rows that follow from a consumer's events alone, whenever and in whichever interleaving they came.
+
+    name: what the rows are, for a person. key: the columns that tell them apart. rows: the query that gives them, as a
+    template in which `{schema}` stands for the schema of the tables.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    rows: str
+
+
 Handler = Callable[[Batch], Awaitable[None]]
 UndecodableHandler = Callable[[UnitOfWork, Sequence[Undecodable]], Awaitable[Sequence[Undecodable]]]
 
@@ -139,6 +152,8 @@ class ConsumerSpec:
     discarded.
     undecodable: takes records that cannot be decoded in the same transaction, and returns those it cannot take either:
     they become dead letters, as all of them do without it.
+    projections: what can be rebuilt from the topics and compared; none when the rows depend on more than the events,
+    such as people's decisions or the rules of the time.
     """
 
     group: str
@@ -146,6 +161,7 @@ class ConsumerSpec:
     handle: Handler
     ordered: bool = False
     undecodable: UndecodableHandler | None = None
+    projections: tuple[Projection, ...] = ()
 
     @property
     def topics(self) -> tuple[Topic, ...]:

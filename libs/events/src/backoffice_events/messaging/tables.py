@@ -89,7 +89,7 @@ dead_letter_action = Table(
     metadata,
     Column("seq", BigInteger, Identity(always=True), primary_key=True),
     Column("dead_letter_id", Uuid(as_uuid=False), nullable=False, index=True),
-    Column("action", Text, nullable=False, comment="redrive or discard"),
+    Column("action", Text, nullable=False, comment="redrive, discard or release"),
     Column("outcome", Text, nullable=False),
     Column("actor", Text, nullable=False, comment="who"),
     Column("why", Text, nullable=False),

@@ -1,7 +1,7 @@
 """Tables of the trades that were judged, the decisions, and the positions they add up to."""
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, Numeric, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 from compliance.metadata import metadata
 
@@ -30,8 +30,8 @@ decision = Table(
     Column("decision_version", Integer, nullable=False),
     Column("status", Text, nullable=False),
     Column("reasons", JSONB, nullable=False),
-    Column("findings", JSONB, nullable=False),
-    Column("inputs", JSONB),
+    Column("findings", JSON, nullable=False),
+    Column("inputs", JSON),
     Column("rules_version", Integer, nullable=False),
     Column("decided_at", DateTime(timezone=True), nullable=False),
     Column("decided_by", Text),

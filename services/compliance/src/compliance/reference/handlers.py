@@ -8,7 +8,7 @@ from backoffice_events.contracts.hr import (
     EmployeeTerminated,
 )
 from backoffice_events.contracts.reference import CounterpartyChanged, InstrumentChanged
-from backoffice_events.messaging import Batch, ConsumerSpec
+from backoffice_events.messaging import Batch, ConsumerSpec, Projection
 from compliance.reference import repository
 from compliance.reference.domain import Instrument
 from compliance.screening import repository as screening
@@ -57,9 +57,23 @@ def _counterparty(change: CounterpartyChanged) -> Counterparty:
     )
 
 
+_INSTRUMENTS = Projection("instruments", ("isin", "mic"), "SELECT * FROM {schema}.instrument")
+_COUNTERPARTIES = Projection(
+    "counterparties", ("lei",), "SELECT lei, version, name, bic, country FROM {schema}.counterparty"
+)
+_EMPLOYEES = Projection("employees", ("employee_id",), "SELECT * FROM {schema}.employee")
+
 CONSUMERS = (
     ConsumerSpec(
-        group="compliance.reference", contracts=(InstrumentChanged, CounterpartyChanged), handle=on_reference
+        group="compliance.reference",
+        contracts=(InstrumentChanged, CounterpartyChanged),
+        handle=on_reference,
+        projections=(_INSTRUMENTS, _COUNTERPARTIES),
     ),
-    ConsumerSpec(group="compliance.employees", contracts=_EMPLOYEE_EVENTS, handle=on_employees),
+    ConsumerSpec(
+        group="compliance.employees",
+        contracts=_EMPLOYEE_EVENTS,
+        handle=on_employees,
+        projections=(_EMPLOYEES,),
+    ),
 )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from backoffice_events.contracts.reference import BusinessDayClosed, BusinessDayOpened
-from backoffice_events.messaging import Batch, ConsumerSpec
+from backoffice_events.messaging import Batch, ConsumerSpec, Projection
 from ledger.business_days import repository
 from ledger.business_days.domain import latest
 
@@ -13,6 +13,14 @@ async def follow(batch: Batch) -> None:
     await repository.take(batch.connection, latest(received.event for received in batch.events))
 
 
+_DAYS: Final = Projection(
+    name="posting calendar",
+    key=("calendar",),
+    rows="SELECT calendar, version, business_date, status FROM {schema}.posting_calendar WHERE version > 0",
+)
 CONSUMER: Final = ConsumerSpec(
-    group="ledger.business-days", contracts=(BusinessDayOpened, BusinessDayClosed), handle=follow
+    group="ledger.business-days",
+    contracts=(BusinessDayOpened, BusinessDayClosed),
+    handle=follow,
+    projections=(_DAYS,),
 )

@@ -4,7 +4,7 @@ from typing import Final
 
 from backoffice_events.contracts.trading import TradeAmended, TradeCancelled
 from backoffice_events.ids import new_id
-from backoffice_events.messaging import Batch, ConsumerSpec, Received
+from backoffice_events.messaging import Batch, ConsumerSpec, Projection, Received
 from ledger.accounts.repository import closed_accounts
 from ledger.business_days.repository import lock_first_open_days
 from ledger.journals import repository
@@ -57,4 +57,28 @@ def _journals(
         return []
 
 
-CONSUMER: Final = ConsumerSpec(group="ledger.trades", contracts=BOOKABLE, handle=book, ordered=True)
+# What the books come to. Journals themselves, and the days they are posted on, depend on when and in which interleaving
+# the events came.
+_BALANCES: Final = Projection(
+    name="balance of each account by trade",
+    key=("trade_id", "account_code", "currency"),
+    rows="SELECT j.trade_id, l.account_code, l.currency, sum(l.amount) AS amount"
+    " FROM {schema}.journal j JOIN {schema}.journal_line l USING (journal_id) GROUP BY 1, 2, 3"
+    " HAVING sum(l.amount) <> 0",
+)
+_STOCK: Final = Projection(
+    name="stock by trade",
+    key=("trade_id", "book", "isin"),
+    rows="SELECT j.trade_id, m.book, m.isin, sum(m.trade_date_quantity) AS trade_date,"
+    " sum(m.settled_quantity) AS settled, sum(m.unsettled_quantity) AS unsettled, sum(m.failing_quantity) AS failing"
+    " FROM {schema}.journal j JOIN {schema}.stock_movement m USING (journal_id) GROUP BY 1, 2, 3"
+    " HAVING (sum(m.trade_date_quantity), sum(m.settled_quantity), sum(m.unsettled_quantity), sum(m.failing_quantity))"
+    " <> (0, 0, 0, 0)",
+)
+CONSUMER: Final = ConsumerSpec(
+    group="ledger.trades",
+    contracts=BOOKABLE,
+    handle=book,
+    ordered=True,
+    projections=(_BALANCES, _STOCK),
+)

@@ -1,7 +1,7 @@
 """Table `status_event`: everything that happened to a settlement; the database refuses to change or delete a row."""
 
 from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, LargeBinary, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON
 
 from settlement.metadata import metadata
 
@@ -20,7 +20,7 @@ status_event = Table(
     ),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     Column("event_id", Uuid(as_uuid=False), comment="CloudEvents id of the event that said so"),
-    Column("details", JSONB, nullable=False),
+    Column("details", JSON, nullable=False),
     Column("document", LargeBinary, comment="ISO 20022 message, byte for byte"),
     Index("status_event_trade", "trade_id", "status_event_id"),
 )

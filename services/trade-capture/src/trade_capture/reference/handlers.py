@@ -7,7 +7,7 @@ from backoffice_events.contracts.hr import (
     EmployeePutOnLeave,
     EmployeeTerminated,
 )
-from backoffice_events.messaging import Batch, ConsumerSpec, bulk
+from backoffice_events.messaging import Batch, ConsumerSpec, Projection, bulk
 from trade_capture.reference import repository
 from trade_capture.reference.tables import employee
 
@@ -34,4 +34,7 @@ EMPLOYEES = ConsumerSpec(
     group="trade-capture.employees",
     contracts=(EmployeeHired, EmployeeChanged, EmployeeLicensed, EmployeePutOnLeave, EmployeeTerminated),
     handle=take_employees,
+    projections=(
+        Projection("employees", ("employee_id",), "SELECT employee_id, version FROM {schema}.employee"),
+    ),
 )

@@ -1,0 +1,1 @@
+"""The faults, a family a file. Each family lists its own in `FAULTS`."""

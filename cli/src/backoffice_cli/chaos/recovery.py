@@ -1,0 +1,110 @@
+"""After the faults: all is up again, what stopped by itself is started, dead letters are dealt with, nothing moves.
+
+Only what an operator would do, by the runbooks: nothing here knows the inside of a service.
+"""
+
+import signal
+from collections import Counter
+from typing import Any, Final
+
+import httpx
+
+from backoffice_cli.chaos.fault import NotNowError
+from backoffice_cli.chaos.stage import Stage
+from backoffice_cli.flow import Quiet
+from backoffice_cli.platform import body_of, every_page
+from backoffice_cli.stack.errors import StackError
+
+DEAD_LETTERS: Final = "/messaging/dead-letters"
+_READY_SECONDS: Final = 120
+_QUIET_SECONDS: Final = 240
+_STILL_SECONDS: Final = 1.2
+_POLL_SECONDS: Final = 0.3
+_ROUNDS: Final = 20
+_AT_ONCE: Final = 1000
+
+
+def recover(stage: Stage) -> None:
+    """Bring the stack back to quiet and deal with its dead letters. Raises StackError when that does not succeed."""
+    await_ready(stage)
+    await_quiet(stage)
+    for _ in range(_ROUNDS):
+        if not handle_dead_letters(stage):
+            return
+        await_quiet(stage)
+    raise StackError("There are always more dead letters.", "See: backoffice events dlq")
+
+
+def await_ready(stage: Stage) -> None:
+    """Wait until every service is ready; one whose consumer has stopped by itself is started again."""
+
+    def all_ready() -> bool:
+        restart_halted(stage)
+        return all(_readiness(stage, service) == "" for service in stage.platform.services)
+
+    if not stage.until(all_ready, _READY_SECONDS):
+        problems = {service: _readiness(stage, service) for service in stage.platform.services}
+        raise StackError(
+            f"Not everything is ready after {_READY_SECONDS} s: {problems}", "See: backoffice logs"
+        )
+
+
+def await_quiet(stage: Stage) -> None:
+    """Wait until nothing is on its way any more."""
+
+    def watch(_: Counter[str]) -> None:
+        restart_halted(stage)
+
+    quiet = Quiet(stage.platform, watch, poll_seconds=_POLL_SECONDS)
+    quiet.wait(still_for=_STILL_SECONDS, at_most=_QUIET_SECONDS)
+
+
+def restart_halted(stage: Stage) -> None:
+    """Start services again whose consumers stopped at the dead-letter cap: docs/runbooks/consumer-stopped.md."""
+    for service in stage.platform.services:
+        if "became dead letters" in _readiness(stage, service):
+            try:
+                stage.signal(service, signal.SIGTERM)
+            except NotNowError:
+                continue
+            stage.tell("recovery", service, "started again: a consumer had stopped at the dead-letter cap")
+            stage.until(lambda name=service: _readiness(stage, name) == "", _READY_SECONDS)  # type: ignore[misc]
+
+
+def _readiness(stage: Stage, service: str) -> str:
+    """Return why a service is not ready, empty when it is."""
+    try:
+        answer = httpx.get(f"{stage.platform.url(service)}/readyz", timeout=5, trust_env=False)
+    except httpx.HTTPError as error:
+        return repr(error)
+    return "" if answer.is_success else answer.text
+
+
+def handle_dead_letters(stage: Stage) -> bool:
+    """Redrive every open dead letter and discard what is refused again; tell whether there was any.
+
+    Runbook: docs/runbooks/dead-letters.md. What is refused again cannot be read, now or ever: bad data of the front
+    office or what a fault sent. The audit would notice a real event among them.
+    """
+    handled = [_handle(stage, service) for service in stage.platform.services]
+    return any(handled)
+
+
+def _handle(stage: Stage, service: str) -> bool:
+    with stage.platform.client(service, "sre") as client:
+        open_ones = [each["id"] for each in every_page(client, DEAD_LETTERS, status="open")]
+        if not open_ones:
+            return False
+        wanted = {"reason": "the disturbance is over", "limit": _AT_ONCE}
+        redriven: list[dict[str, Any]] = body_of(
+            client.post(f"{DEAD_LETTERS}/redrive", json=wanted, timeout=_QUIET_SECONDS)
+        )
+        refused = [each["id"] for each in redriven if each["result"] == "failed"]
+        for each in refused:
+            body_of(
+                client.post(f"{DEAD_LETTERS}/{each}/discard", json={"reason": "it cannot be taken, ever"})
+            )
+    stage.tell(
+        "recovery", service, f"{len(redriven)} dead letters redriven, {len(refused)} of them discarded"
+    )
+    return True

@@ -1,0 +1,85 @@
+"""Dead letters dealt with many at a time: which, in what parts, and what is said of it."""
+
+from typing import Any
+
+import typer
+
+from backoffice_cli.commands.events.owners import Owners
+from backoffice_cli.console import Exit, console, print_json
+from backoffice_cli.stack.errors import StackError
+
+PATH = "/messaging/dead-letters"
+AT_ONCE = 100
+
+
+def chosen_ids(
+    owners: Owners, ids: list[str] | None, filters: dict[str, str | None], limit: int
+) -> dict[str, list[str]]:
+    """Return the ids to be dealt with, by service: each once, so that one which is refused again is not tried again."""
+    chosen: dict[str, list[str]] = {name: [] for name in owners.names}
+    for each in ids or ():
+        chosen[owners.found(f"{PATH}/{each}", f"a dead letter {each}")["service"]].append(each)
+    if not ids:
+        for letter in owners.listed(PATH, status="open", **filters):
+            chosen[letter["service"]].append(letter["id"])
+    return {name: found[:limit] for name, found in chosen.items() if found}
+
+
+def handle(
+    owners: Owners, action: str, chosen: dict[str, list[str]], reason: str, *, dry_run: bool
+) -> list[dict[str, Any]]:
+    """Redrive or discard them, part by part; return what became of each, with its service."""
+    handled = []
+    for service, ids in chosen.items():
+        rest = list(ids)
+        while rest:
+            asked = rest[:AT_ONCE]
+            done = _send(owners, service, action, asked, {"reason": reason, "dry_run": dry_run})
+            handled += [{"service": service, **each} for each in done]
+            rest = [each for each in rest if each not in {one["id"] for one in done}]
+    return handled
+
+
+def _send(
+    owners: Owners, service: str, action: str, ids: list[str], how: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Send one part. A single one is named in the path, so that one which is done already says so."""
+    if len(ids) == 1:
+        return [owners.post(service, f"{PATH}/{ids[0]}/{action}", how)]
+    answer = owners.post(service, f"{PATH}/{action}", {"ids": ids, "limit": AT_ONCE, **how})
+    done: list[dict[str, Any]] = answer["items"]
+    if answer["remaining"]:
+        if not done:
+            raise StackError(f"{service} took none of {len(ids)} in its time.", "Try fewer at a time.")
+        return done
+    known = {one["id"] for one in done}  # what somebody else dealt with meanwhile is no longer open
+    return done + [_send(owners, service, action, [each], how)[0] for each in ids if each not in known]
+
+
+def report(handled: list[dict[str, Any]], *, as_json: bool, dry_run: bool) -> None:
+    """Print what became of each and end with exit code 1 when one could not be dealt with."""
+    if as_json:
+        print_json(handled)
+    else:
+        for each in handled:
+            console.print(sentence(each), markup=False, highlight=False, soft_wrap=True)
+        counted = {each["result"] for each in handled}
+        totals = (
+            ", ".join(f"{sum(e['result'] == r for e in handled)} {r}" for r in sorted(counted)) or "None."
+        )
+        console.print(f"Dry run, nothing was done: {totals}" if dry_run else totals, highlight=False)
+    if any(each["reason"] for each in handled):
+        raise typer.Exit(Exit.FAILED)
+
+
+def sentence(handled: dict[str, Any]) -> str:
+    """Return one answer in words."""
+    what = f"{handled['service']} {handled['id']} {handled['result']}"
+    if handled["reason"]:
+        return f"{what}: {handled['reason']}"
+    what += f", {handled['followers']} followers went on"
+    return (
+        f"{what}; the next one was refused: {handled['follower_refused']}"
+        if handled["follower_refused"]
+        else what
+    )

@@ -1,0 +1,18 @@
+"""Who may look at a service's messages, who may act on them, and the types that these routes share."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from backoffice_chassis.security.access import requires
+from backoffice_chassis.security.principal import Principal, Role
+
+Reader = Annotated[Principal, requires(Role.SRE, Role.OPERATIONS, Role.AUDITOR)]
+Operator = Annotated[Principal, requires(Role.SRE, Role.OPERATIONS)]
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Moment = Annotated[
+    AwareDatetime, Field(ge=datetime(1970, 1, 2, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC))
+]
+"""A point in time with its zone, such as 2024-06-03T09:30:00Z."""

@@ -1,0 +1,100 @@
+"""Taking kept records once more: a dead letter alone, and the parked events of its key behind it, in order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Row
+
+from backoffice_events.cloudevents import Received
+from backoffice_events.messaging import dead_letters, inbox, parking
+from backoffice_events.messaging.batch import Batch, ConsumerSpec, Item, Undecodable
+from backoffice_events.messaging.dead_letters import Condemned
+from backoffice_events.messaging.failures import describe, is_infrastructure
+from backoffice_events.messaging.processor import read
+from backoffice_events.messaging.unit import UnitOfWork
+
+FOLLOWERS_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What became of parked events. taken: how many took effect. refused: why the next one became a dead letter itself,
+    behind which the rest goes on waiting; None when none did.
+    """
+
+    taken: int = 0
+    refused: str | None = None
+
+
+async def follow(unit: UnitOfWork, spec: ConsumerSpec, key: str) -> Followed:
+    """Take the parked events of a key until none is left or one of them becomes a dead letter itself."""
+    taken = 0
+    while spec.ordered:
+        rows = await parking.parked(unit.connection, spec.group, key, FOLLOWERS_AT_ONCE)
+        if not rows:
+            break
+        part = await _take_in_order(unit, spec, rows)
+        taken += part.taken
+        if part.refused is not None:
+            return Followed(taken, part.refused)
+    return Followed(taken)
+
+
+async def _take_in_order(unit: UnitOfWork, spec: ConsumerSpec, rows: Sequence[Row[Any]]) -> Followed:
+    """Take parked events together, or else one by one up to the one at fault, which blocks the key again."""
+    items = [read(parking.record_of(row)) for row in rows]
+    if await attempt(unit, spec, items) is None:
+        await parking.release(unit.connection, [row.seq for row in rows])
+        return Followed(len(rows))
+    for number, (row, item) in enumerate(zip(rows, items, strict=True)):
+        reason = await attempt(unit, spec, [item])
+        await parking.release(unit.connection, [row.seq])
+        if reason is not None:
+            await dead_letters.write(unit, spec.group, [Condemned(item, reason)])
+            return Followed(number, reason)
+    return Followed(len(rows))
+
+
+async def is_new(unit: UnitOfWork, spec: ConsumerSpec, item: Item, entered_as: str) -> bool:
+    """Tell whether an item has yet to take effect.
+
+    One that was undecodable stands in the inbox by its place; now that it can be read, the same event may have come
+    by another way in the meantime.
+    """
+    item_id = inbox.inbox_id(item)
+    if item_id == entered_as:
+        return True
+    return bool(await inbox.take(unit.connection, spec.group, {item_id: item}, unit.now))
+
+
+async def attempt(unit: UnitOfWork, spec: ConsumerSpec, items: Sequence[Item]) -> str | None:
+    """Let items take effect inside the unit, all or none; return the reason when none did."""
+    savepoint = await unit.connection.begin_nested()
+    try:
+        trial = UnitOfWork(unit.connection, now=unit.now, source=unit.source)
+        reason = await _hand_over(trial, spec, items)
+    except Exception as error:
+        if is_infrastructure(error):
+            raise
+        reason = describe(error)
+    if reason is None:
+        await savepoint.commit()
+        unit.adopt(trial)
+    else:
+        await savepoint.rollback()
+    return reason
+
+
+async def _hand_over(unit: UnitOfWork, spec: ConsumerSpec, items: Sequence[Item]) -> str | None:
+    undecodable: Sequence[Undecodable] = [item for item in items if isinstance(item, Undecodable)]
+    if undecodable and spec.undecodable is not None:
+        undecodable = await spec.undecodable(unit, undecodable)
+    if undecodable:
+        return undecodable[0].reason
+    events = [item for item in items if isinstance(item, Received)]
+    if not events:
+        return None
+    batch = Batch.within(unit, events)
+    await spec.handle(batch)
+    return batch.refused[0].reason if batch.refused else None

@@ -1,0 +1,120 @@
+"""Rebuilding a consumer's projection: its topics are read again, up to where it stands, into tables of their own.
+
+The records pass through the same processor as live ones: duplicates, order and refusals are judged alike. Only what is
+open, discarded or parked in the live database is left out: it has not taken effect there.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backoffice_events.messaging.batch import ConsumerSpec
+from backoffice_events.messaging.breaker import DeadLetterCap
+from backoffice_events.messaging.lag import committed_offsets
+from backoffice_events.messaging.processor import Processor
+from backoffice_events.messaging.unit import Transactions
+from backoffice_events.records import Record
+
+BATCH: Final = 1000
+POLL_MS: Final = 1000
+
+Place = tuple[str, int, int]
+"""Topic, partition and offset of a record."""
+
+_NOT_IN_EFFECT = text(
+    "SELECT topic, partition, record_offset FROM dead_letter WHERE consumer = :group AND status <> 'redriven'"
+    " UNION ALL SELECT topic, partition, record_offset FROM parked_event WHERE consumer = :group"
+)
+
+
+class NotRebuildableError(Exception):
+    """The topics do not hold what the projection was made of; its text says which and since where."""
+
+
+async def not_in_effect(connection: AsyncConnection, group: str) -> set[Place]:
+    """Return the places of the records that a group has taken note of and that have not taken effect."""
+    return {(row[0], row[1], row[2]) for row in await connection.execute(_NOT_IN_EFFECT, {"group": group})}
+
+
+@dataclass(slots=True)
+class Rebuild:
+    """One rebuild on its way. read: records read so far. skipped: those of them that have not taken effect live."""
+
+    spec: ConsumerSpec
+    transactions: Transactions
+    bootstrap_servers: str
+    positions: dict[TopicPartition, int]
+    read: int = 0
+    skipped: int = 0
+
+    @classmethod
+    def of(cls, spec: ConsumerSpec, transactions: Transactions, bootstrap_servers: str) -> "Rebuild":
+        """Return a rebuild that begins with the oldest record. transactions: on the tables to be filled."""
+        return cls(spec, transactions, bootstrap_servers, {})
+
+    async def targets(self) -> dict[TopicPartition, int]:
+        """Return how far the live consumer has come, by partition."""
+        topics = {topic.name for topic in self.spec.topics}
+        committed = await committed_offsets(self.bootstrap_servers, self.spec.group)
+        return {place: offset for place, offset in committed.items() if place.topic in topics}
+
+    async def advance(self, targets: Mapping[TopicPartition, int], leave_out: set[Place]) -> None:
+        """Apply what lies before the targets and has not been applied yet.
+
+        Raises NotRebuildableError when a topic that is not compacted no longer begins at its beginning.
+        """
+        processor = Processor(self.spec, self.transactions, DeadLetterCap(share=1.0))
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap_servers,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+        )
+        try:
+            await consumer.start()
+            await self._seek(consumer, targets)
+            async for records in _until(consumer, targets):
+                taken = [record for record in records if _place(record) not in leave_out]
+                self.read += len(records)
+                self.skipped += len(records) - len(taken)
+                await processor.process(taken)
+        finally:
+            await consumer.stop()
+        self.positions.update(targets)
+
+    async def _seek(self, consumer: Any, targets: Mapping[TopicPartition, int]) -> None:
+        places = [place for place, end in targets.items() if self.positions.get(place, 0) < end]
+        consumer.assign(places)
+        beginnings = await consumer.beginning_offsets(places)
+        compacted = {topic.name for topic in self.spec.topics if topic.compacted}
+        for place in places:
+            start = self.positions.get(place, 0)
+            if start < beginnings[place] and place.topic not in compacted:
+                raise NotRebuildableError(
+                    f"{place.topic} partition {place.partition} begins at offset {beginnings[place]}: what came before"
+                    " has passed its retention, so the projection cannot be rebuilt from the topic"
+                )
+            consumer.seek(place, max(start, beginnings[place]))
+
+
+async def _until(consumer: Any, targets: Mapping[TopicPartition, int]) -> AsyncIterator[Sequence[Record]]:
+    """Yield batches of the records before the targets."""
+    pending = set(consumer.assignment())
+    while pending:
+        fetched = await consumer.getmany(*pending, timeout_ms=POLL_MS, max_records=BATCH)
+        records = [
+            Record(one.topic, one.key, one.value, one.headers, one.partition, one.offset)
+            for place, messages in fetched.items()
+            for one in messages
+            if one.offset < targets[place]
+        ]
+        if records:
+            yield records
+        pending = {place for place in pending if await consumer.position(place) < targets[place]}
+
+
+def _place(record: Record) -> Place:
+    return record.topic, record.partition, record.offset
