@@ -18,7 +18,7 @@ from backoffice_cli.stack.errors import StackError
 DEAD_LETTERS: Final = "/messaging/dead-letters"
 _READY_SECONDS: Final = 120
 _QUIET_SECONDS: Final = 240
-_STILL_SECONDS: Final = 1.2
+_STILL_SECONDS: Final = 0.8
 _POLL_SECONDS: Final = 0.3
 _ROUNDS: Final = 20
 _AT_ONCE: Final = 500

@@ -67,8 +67,11 @@ def run(platform: Platform, wanted: Wanted, say: Say) -> dict[str, Any]:
         for _ in range(_FURTHER_ROLLS):
             _say_days(stage)
             recover(stage)
+        stage.tell("run", "stack", "quiet for the last time")
     audited = audit(platform, record, seed=str(wanted.seed), say=say)
+    stage.tell("run", "stack", "audited")
     report = reconcile.run(platform)
+    stage.tell("run", "stack", "reconciled")
     return {
         "seed": wanted.seed,
         "trades": wanted.trades,

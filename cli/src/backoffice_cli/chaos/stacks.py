@@ -34,7 +34,7 @@ _COUNTERPARTIES: Final[Switches] = {
     "different": Decimal("0.02"),
     "corrected": Decimal("0.03"),
     "delay-seconds": Decimal("0.2"),
-    "late-seconds": Decimal("0.8"),
+    "late-seconds": Decimal("0.4"),  # less than the run waits until it takes the stack for quiet
 }
 _CSD: Final[Switches] = {
     "rejected": Decimal("0.005"),

@@ -3,6 +3,7 @@
 import random
 import signal
 from dataclasses import dataclass
+from functools import partial
 
 import psutil
 
@@ -12,6 +13,7 @@ from backoffice_cli.stack.errors import StackError
 
 _CONSUMER = "trade-capture"
 _CHUNK = 500
+_STORED_SECONDS = 300
 _MB = 1_000_000
 MOST_GROWTH_MB = 100
 """A batch in hand, what the client has fetched ahead, and the allocator's slack; no backlog makes it more."""
@@ -43,7 +45,7 @@ class Backlog(OneFault):
         left = int(planned.parameters["records"])
         while left:
             chunk = published[: min(left, _CHUNK)]
-            stage.front_office.send(chunk, "duplicate")
+            stage.aside(partial(stage.front_office.send(chunk, "duplicate").result, _STORED_SECONDS))
             left -= len(chunk)
         stage.note(planned, f"asleep; {planned.parameters['records']:,} records are sent again")
 
