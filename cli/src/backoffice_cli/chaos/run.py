@@ -78,7 +78,7 @@ def run(platform: Platform, wanted: Wanted, say: Say) -> dict[str, Any]:
         "ok": audited.ok and report.ok,
         "seconds": round(time.monotonic() - began, 1),
         "reports": len(due),
-        "planned": [asdict(each) for each in planned],
+        "planned": [{**asdict(each), "struck": each.number in stage.struck} for each in planned],
         "deeds": [asdict(each) for each in stage.deeds],
         "audit": audited.as_json(),
         "reconcile": reconcile.document(report),
@@ -140,6 +140,7 @@ def _injected(stage: Stage, planned: Planned) -> bool:
     except NotNowError as reason:
         stage.note(planned, f"left out: {reason}")
         return False
+    stage.struck.add(planned.number)
     return True
 
 

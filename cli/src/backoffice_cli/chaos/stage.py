@@ -43,7 +43,7 @@ class Stage:
     """A stack with everything that a fault may need.
 
     front_office: the producer, which faults may have publish more. draw: the run's generator for what is not in the
-    plan; faults use parameters wherever they can. proxies: what stands before broker and database, if anything does.
+    plan; faults use parameters wherever they can. struck: the faults of the plan, by number, that came about.
     """
 
     platform: Platform
@@ -51,9 +51,9 @@ class Stage:
     front_office: "FrontOffice"
     draw: random.Random
     say: Say
-    proxies: Any = None
     began: float = field(default_factory=time.monotonic)
     deeds: list[Deed] = field(default_factory=list)
+    struck: set[int] = field(default_factory=set)
     _kept: dict[int, dict[str, Any]] = field(default_factory=dict)
     _aside: list[Future[None]] = field(default_factory=list)
     _afterwards: list[Callable[[], None]] = field(default_factory=list)

@@ -30,7 +30,10 @@ class EndProcess(OneFault):
         return Drawn(",".join(draw.sample(shape.services, several)))
 
     def inject(self, stage: Stage, planned: Planned) -> None:
-        """Send the signals and take note of who got them; who is down already is left out."""
+        """Send the signals and take note of who got them; who is down already is left out.
+
+        Raises NotNowError when all are.
+        """
         for name in planned.target.split(","):
             try:
                 stage.kept(planned)[name] = stage.signal(name, self.number), time.monotonic()
@@ -38,6 +41,8 @@ class EndProcess(OneFault):
                 stage.note(planned, f"left out: {reason}")
             else:
                 stage.note(planned, f"{self.number.name} to {name}")
+        if not stage.kept(planned):
+            raise NotNowError("all of them are down")
 
     def heal(self, stage: Stage, planned: Planned) -> None:
         """See, beside the run, that each comes back as another process: the supervisor starts it again."""
