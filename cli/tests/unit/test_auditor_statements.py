@@ -283,6 +283,15 @@ def test_a_break_comes_with_the_seed_and_its_keys_story() -> None:
     assert any("42" in line for line in report.lines())
 
 
+def test_a_break_that_names_but_a_place_has_the_story_of_what_lies_there() -> None:
+    garbage = Record(FRONTOFFICE_TRADES.name, b"nobody", b"{", [("ce_id", b"unreadable")], 3, 97)
+    of, row = Logged(garbage, MILLISECONDS), letter(garbage, value=b"", consumer="trade-capture.trades")
+    found = evidence(of, messaging=messages("trade-capture", dead_letters=(row,)))
+    broken = next(each for each in examine(found, seed="1").breaks if "original bytes" in each.statement)
+    assert any("dead letter" in line for line in broken.timeline)
+    assert any("unreadable" in line for line in broken.timeline)
+
+
 def test_an_empty_run_is_clean() -> None:
     report = examine(evidence(), seed="1")
     assert report.ok
