@@ -38,7 +38,7 @@ Handle = Callable[[Batch], Awaitable[None]]
 
 async def measure(engine: AsyncEngine, names: str, trades: int, size: int) -> dict[str, float]:
     """Capture and confirm the trades; return CPU microseconds per trade for each."""
-    capture = TradeConsumer(Capture(FixedReference(), max_trade_age=10)).handle
+    capture = TradeConsumer(Capture(FixedReference(), max_trade_age=10, max_settlement_lag=90)).handle
     spent = {"capture": 0.0, "confirmation": 0.0}
     for start in range(0, trades, size):
         stated = [_trade(names, number) for number in range(start, min(start + size, trades))]

@@ -152,3 +152,16 @@ async def test_a_commit_in_another_process_wakes_the_relay(
         for number in (1, 2, 3):
             await stage.publish(made(name="a", number=number))
             await stage.drained()
+
+
+async def test_a_backlog_of_large_events_is_sent_without_waiting_to_be_woken(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "POLL_SECONDS", 3600)
+    monkeypatch.setattr(relay_module, "MAX_BYTES", 1)
+    monkeypatch.setattr(relay_module, "_READ", relay_module._READ.replace("8388608", "1"))
+    made = await stage.contract(partitions=1)
+    await stage.publish(*[made(name="a", number=number) for number in (1, 2, 3)])
+    async with running(stage.relay()):
+        await stage.drained()
+    assert [event.number for event in await stage.events(made)] == [1, 2, 3]

@@ -176,5 +176,7 @@ def test_disguised_names_are_found_and_real_firms_rarely_accused(
     assert found["words run together"] >= 0.97
     assert found["one typo"] >= 0.93
     assert found["an initial"] >= 0.93
+    assert found["a branch"] >= 0.93
+    assert found["second names left out"] >= 0.95
     parties = list(evaluation.read_parties(DATA / "parties" / "venue_operators_and_brokers.csv"))
     assert evaluation.specificity(index, parties)["80"] >= 0.99

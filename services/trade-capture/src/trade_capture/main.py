@@ -27,12 +27,21 @@ class TradeCaptureSettings(ServiceSettings):
         ge=0,
         description="Settlement days that a new trade may lie behind the open business date.",
     )
+    max_settlement_lag_days: int = Field(
+        default=90,
+        ge=0,
+        description="Days that an agreed settlement date may lie behind the trade date.",
+    )
 
 
 def build(settings: TradeCaptureSettings, clock: Clock) -> Service:
     """Put the service together."""
     reference = ReferenceCache()
-    capture = Capture(reference, settings.max_trade_age_days)
+    capture = Capture(
+        reference,
+        max_trade_age=settings.max_trade_age_days,
+        max_settlement_lag=settings.max_settlement_lag_days,
+    )
     return Service(
         name="trade-capture",
         title="Trade capture",

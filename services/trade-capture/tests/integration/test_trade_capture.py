@@ -30,7 +30,9 @@ pytestmark = pytest.mark.integration
 
 async def take(unit: UnitOfWork, *events: Event, reference: FixedReference | None = None) -> Batch:
     batch = Batch.of(unit.connection, events, now=unit.now)
-    await TradeConsumer(Capture(reference or FixedReference(), max_trade_age=10)).handle(batch)
+    await TradeConsumer(
+        Capture(reference or FixedReference(), max_trade_age=10, max_settlement_lag=90)
+    ).handle(batch)
     return batch
 
 
@@ -140,7 +142,7 @@ async def test_a_confirmation_before_the_trade_confirms_it_when_it_is_captured(u
 
 
 async def test_a_rejected_version_can_be_stated_anew_and_goes_on_from_there(unit: UnitOfWork) -> None:
-    capture = Capture(FixedReference(), max_trade_age=10)
+    capture = Capture(FixedReference(), max_trade_age=10, max_settlement_lag=90)
     await take(unit, executed(), corrected(book="?"))
     (entry,) = await rows(unit, repair_entry)
     await queue.reject(unit, capture, entry.repair_id, reason="theirs", actor="olga", expected=1)

@@ -28,7 +28,7 @@ from trade_capture.trades.tables import trade
 
 pytestmark = pytest.mark.integration
 
-CAPTURE = Capture(FixedReference(), max_trade_age=10)
+CAPTURE = Capture(FixedReference(), max_trade_age=10, max_settlement_lag=90)
 CONSUMER = TradeConsumer(CAPTURE)
 
 

@@ -75,7 +75,7 @@ async def post(
 async def take(transactions: Transactions, *events: Event) -> None:
     async with transactions.begin() as unit:
         batch = _batch(unit, events)
-        await TradeConsumer(Capture(ReferenceCache(), max_trade_age=10)).handle(batch)
+        await TradeConsumer(Capture(ReferenceCache(), max_trade_age=10, max_settlement_lag=90)).handle(batch)
 
 
 async def confirm(transactions: Transactions, *events: Event) -> None:

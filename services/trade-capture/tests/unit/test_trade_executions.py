@@ -31,7 +31,9 @@ STORY: Sequence[Statement] = (
 
 
 def intake() -> Intake:
-    return Intake(Enricher(reference_data(), max_trade_age=10), NOW, {KEY: Tracked(Execution())})
+    return Intake(
+        Enricher(reference_data(), max_trade_age=10, max_settlement_lag=90), NOW, {KEY: Tracked(Execution())}
+    )
 
 
 def submission(statement: Statement | Malformed) -> Submission:
@@ -165,7 +167,9 @@ def _is_dealt_with(payload: bytes) -> None:
     except UnidentifiableError:
         return
     key = key_of(statement)
-    batch = Intake(Enricher(reference_data(), max_trade_age=10), NOW, {key: Tracked(Execution())})
+    batch = Intake(
+        Enricher(reference_data(), max_trade_age=10, max_settlement_lag=90), NOW, {key: Tracked(Execution())}
+    )
     outcome = batch.submit(Submission(statement, TradeExecuted.event_type, payload, Origin()))
     assert outcome.result in {Result.CAPTURED, Result.IN_REPAIR}
     assert (outcome.trade is None) == bool(outcome.reasons)

@@ -29,7 +29,9 @@ pytestmark = pytest.mark.unit
 
 
 def judged(terms: TradeExecuted, reference: ReferenceData | None = None) -> Trade | Faults:
-    return Enricher(reference or reference_data(), max_trade_age=10).enrich(terms, trade_id="T", version=1)
+    return Enricher(reference or reference_data(), max_trade_age=10, max_settlement_lag=90).enrich(
+        terms, trade_id="T", version=1
+    )
 
 
 def codes(terms: TradeExecuted, reference: ReferenceData | None = None) -> set[tuple[str, str]]:
@@ -83,6 +85,7 @@ def charge(amount: str) -> tuple[Charge, ...]:
         (on(date(9999, 12, 31)), {("INVALID_TRADE_DATE", "trade_date")}),
         ({"settlement_date": THANKSGIVING}, {("INVALID_SETTLEMENT_DATE", "settlement_date")}),
         ({"settlement_date": date(2026, 11, 20)}, {("INVALID_SETTLEMENT_DATE", "settlement_date")}),
+        ({"settlement_date": date(2027, 2, 22)}, {("INVALID_SETTLEMENT_DATE", "settlement_date")}),
         ({"settlement_date": date(2999, 1, 1)}, {("INVALID_SETTLEMENT_DATE", "settlement_date")}),
         ({"quantity": Decimal("0.0001"), "price": Decimal(1)}, {("INVALID_AMOUNT", "price")}),
         ({"side": Side.SELL, "charges": charge("21050")}, {("INVALID_AMOUNT", "price")}),
@@ -165,10 +168,10 @@ def test_a_bond_costs_a_hundredth_of_its_price_and_its_accrued_interest() -> Non
 
 def test_a_correction_may_concern_an_old_trade_but_not_move_it_there() -> None:
     old = executed(**on(date(2026, 11, 6)))
-    enricher = Enricher(reference_data(), max_trade_age=11)
+    enricher = Enricher(reference_data(), max_trade_age=11, max_settlement_lag=90)
     captured = enricher.enrich(old, trade_id="T", version=1)
     assert isinstance(captured, Trade)
-    today = Enricher(reference_data(), max_trade_age=10)
+    today = Enricher(reference_data(), max_trade_age=10, max_settlement_lag=90)
     assert isinstance(today.enrich(old, trade_id="T", version=2, previous=captured), Trade)
     recent = enriched(executed())
     assert not isinstance(today.enrich(old, trade_id="T", version=2, previous=recent), Trade)
@@ -179,6 +182,15 @@ def test_values_are_shown_without_control_characters_and_not_too_long() -> None:
     assert isinstance(found, tuple)
     assert "\0" not in found[0].message
     assert len(found[0].message) < 200
+    assert "x…' is not on record" in found[0].message
+
+
+def test_a_settlement_date_may_be_agreed_for_a_season_but_not_for_years_ahead() -> None:
+    assert enriched(executed(settlement_date=date(2027, 2, 19))).settlement_date == date(2027, 2, 19)
+    found = judged(executed(settlement_date=date(2028, 6, 1)))
+    assert isinstance(found, tuple)
+    [fault] = found
+    assert fault.message == "2028-06-01 lies more than 90 days after the trade date 2026-11-23"
 
 
 def test_the_world_of_these_tests_is_sound() -> None:

@@ -1,6 +1,7 @@
 """Query parameters that a route does not know are refused: a mistyped filter would list everything, unnoticed."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
+from typing import Any
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -9,8 +10,18 @@ from pydantic import BaseModel
 from backoffice_chassis.http.problems import FieldError, invalid
 
 
-def query_parameters(dependant: Dependant) -> Iterator[str]:
-    """Yield the name of every query parameter that a route takes, those of its dependencies included."""
+def query_parameters(dependant: Dependant, openapi_extra: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield the name of every query parameter that a route takes.
+
+    openapi_extra: names those that the endpoint reads from the request by itself.
+    """
+    yield from _declared(dependant)
+    for parameter in (openapi_extra or {}).get("parameters", ()):
+        if parameter["in"] == "query":
+            yield parameter["name"]
+
+
+def _declared(dependant: Dependant) -> Iterator[str]:
     for field in dependant.query_params:
         model = field.field_info.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
@@ -18,7 +29,7 @@ def query_parameters(dependant: Dependant) -> Iterator[str]:
         else:
             yield field.alias
     for dependency in dependant.dependencies:
-        yield from query_parameters(dependency)
+        yield from _declared(dependency)
 
 
 def refuse_unknown_parameters(request: Request, known: Set[str]) -> None:

@@ -43,7 +43,7 @@ class TransactionalRoute(APIRoute):
         if not rules:
             raise TypeError(f"{self.path} says not who may call it: add `requires(Role.…)` to the endpoint")
         wants_json = self.body_field is not None
-        parameters = frozenset(query_parameters(self.dependant))
+        parameters = frozenset(query_parameters(self.dependant, self.openapi_extra))
 
         async def handle(request: Request) -> Response:
             with resources_of(request).admission.place() as place:

@@ -24,7 +24,7 @@ from backoffice_events.records import Record
 MAX_ROWS: Final = 1000
 MAX_BYTES: Final = 8_388_608
 POLL_SECONDS: Final = 1.0
-PACE_SECONDS: Final = 0.01
+PACE_SECONDS: Final = 0.02
 CANDIDATE_SECONDS: Final = 1.0
 QUERY_SECONDS: Final = 30.0
 MEASURE_SECONDS: Final = 10.0
@@ -61,6 +61,7 @@ class Relay:
         self._stopping = False
         self._paused: dict[str, tuple[float, Backoff]] = {}
         self._measure_at = 0.0
+        self._more = False  # whether the last round took as much as one may, so that there is probably more
         self.leading = False
 
     def wake(self) -> None:
@@ -104,21 +105,21 @@ class Relay:
         telemetry.log.info("relay leads")
         try:
             while not self._stopping:
-                seen = await self._round(connection)
+                stored = await self._round(connection)
                 await self._measure(connection)
                 backoff.reset()
-                if seen < MAX_ROWS:
-                    await self._rest(seen)
+                if not (stored and self._more):
+                    await self._rest(stored)
         finally:
             self._wakeup.relay = None
             self.leading = False
 
-    async def _rest(self, seen: int) -> None:
+    async def _rest(self, stored: int) -> None:
         """Let the next records gather, then wait for a commit to announce some.
 
         Looking again without a word would find nothing, and wade through all the rows just deleted.
         """
-        if seen:
+        if stored:
             await asyncio.sleep(PACE_SECONDS)
         await self._wait(POLL_SECONDS)
 
@@ -132,6 +133,7 @@ class Relay:
     async def _round(self, connection: asyncpg.Connection) -> int:
         """Send the oldest records; return how many the broker stored."""
         rows = await connection.fetch(_READ, self._topics_on_hold(), timeout=QUERY_SECONDS)
+        self._more = len(rows) == MAX_ROWS or sum(len(row["payload"] or b"") for row in rows) >= MAX_BYTES
         if not rows:
             return 0
         failed = await self._sender.send([_record(row) for row in rows])

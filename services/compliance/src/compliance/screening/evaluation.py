@@ -17,7 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from compliance.screening.domain import Entry
+from compliance.screening.additions import second_names
+from compliance.screening.domain import EntityType, Entry
 from compliance.screening.index import ListIndex, Subject
 from compliance.screening.lists import ofac, un
 from compliance.screening.lists.files import unpacked
@@ -96,6 +97,18 @@ def _run_together(name: str, _: random.Random) -> str:
     return " ".join([first + rest[0], *rest[1:]])
 
 
+def _as_branch(name: str, draw: random.Random) -> str:
+    """Say which branch it is, as branches of banks do."""
+    city = draw.choice(("London", "Paris", "Dubai", "Hong Kong", "Frankfurt"))
+    return draw.choice(("{}, {} branch", "{} ({} Branch)", "{}, Filiale {}", "{} {}")).format(name, city)
+
+
+def _without_second_names(name: str, _: random.Random) -> str:
+    """Keep a person's first given name and first surname."""
+    left_out = second_names(name)
+    return " ".join(word for word in words(name) if word not in left_out)
+
+
 DISGUISES: Mapping[str, Disguise] = {
     "as listed": lambda name, _: name,
     "word order": _reordered,
@@ -103,7 +116,10 @@ DISGUISES: Mapping[str, Disguise] = {
     "an initial": _initialled,
     "other legal form": _reformed,
     "words run together": _run_together,
+    "a branch": _as_branch,
+    "second names left out": _without_second_names,
 }
+_OF_ONE_KIND = {"a branch": EntityType.ORGANISATION, "second names left out": EntityType.PERSON}
 
 
 def recall(
@@ -113,7 +129,14 @@ def recall(
     draw = random.Random(seed)  # noqa: S311  a repeatable sample, no secret
     entries = [entry for kind in sorted(lists) for entry in lists[kind] if entry.entity_type in _SCREENED]
     sample = draw.sample(entries, size)
-    return {name: _found(index, sample, disguise, draw) for name, disguise in DISGUISES.items()}
+    return {
+        name: _found(index, [entry for entry in sample if _fits(name, entry)], disguise, draw)
+        for name, disguise in DISGUISES.items()
+    }
+
+
+def _fits(disguise: str, entry: Entry) -> bool:
+    return entry.entity_type is _OF_ONE_KIND.get(disguise, entry.entity_type)
 
 
 _SCREENED = frozenset({"PERSON", "ORGANISATION"})

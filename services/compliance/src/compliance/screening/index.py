@@ -2,16 +2,19 @@
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
+from sys import intern
 from typing import NamedTuple
 
 import msgspec
 
+from compliance.screening.additions import branch, second_names
 from compliance.screening.domain import EntityType, Entry, Match
 from compliance.screening.matching import Comparison, Pair, compare, likeness
 from compliance.screening.names import LEGAL_FORMS, PARTICLES, skeleton, words
+from compliance.screening.postings import Postings
 from compliance.screening.weights import Weights
 
 FLOOR = Decimal(60)
@@ -55,21 +58,17 @@ class ListIndex:
 
     def __init__(self, lists: Mapping[str, Iterable[Entry]]) -> None:
         self._aliases = [alias for kind, entries in lists.items() for alias in _aliases(kind, entries)]
-        self._weights = Weights(alias.words for alias in self._aliases)
+        self._by_word = _by_word(self._aliases)
+        self._weights = Weights(len(self._aliases), self._by_word)
         self._by_identifier: dict[str, list[_Alias]] = defaultdict(list)
-        self._by_word: dict[str, set[int]] = defaultdict(set)
-        self._by_joined: dict[str, list[int]] = defaultdict(list)
-        self._near: dict[str, list[str]] = defaultdict(list)
-        for number, alias in enumerate(self._aliases):
-            for word in set(alias.words):
-                self._by_word[word].add(number)
-            for joined in _neighbours(alias.words):
-                self._by_joined[joined].append(number)
+        for alias in self._aliases:
             for identifier in alias.entry.identifiers:
                 self._by_identifier[identifier].append(alias)
-        for word in self._by_word:
-            for form in _forms(word):
-                self._near[form].append(word)
+        self._words = tuple(self._by_word)
+        self._spelt = Postings((form, i) for i, word in enumerate(self._words) for form in _forms(word))
+        self._joined = Postings(
+            (joined, i) for i, alias in enumerate(self._aliases) for joined in _neighbours(alias.words)
+        )
 
     def search(self, subject: Subject) -> tuple[Match, ...]:
         """Return every entry that scores FLOOR or more, best first, each by its likest name."""
@@ -87,14 +86,23 @@ class ListIndex:
 
     def _resembling(self, subject: Subject) -> Iterator[Match]:
         asked = words(subject.name)
+        person = subject.entity_type is EntityType.PERSON
+        behind = frozenset() if person else branch(asked)
         for number in self._candidates(asked):
             alias = self._aliases[number]
-            comparison = compare(asked, alias.words, self._weights.of)
-            features, score = [_agreement(comparison, self._weights)], comparison.score
-            for cost, reason in _contradictions(subject, alias):
-                score -= cost
-                features.append(f"{reason}: -{cost}")
-            yield _match(alias, Decimal(max(score, 0.0)).quantize(Decimal("0.01")), tuple(features))
+            additions = second_names(alias.name) if person else behind
+            comparison = compare(asked, alias.words, self._weights.of, additions)
+            if comparison.score >= FLOOR:
+                yield self._weighed(subject, alias, comparison)
+
+    def _weighed(self, subject: Subject, alias: _Alias, comparison: Comparison) -> Match:
+        features, score = [_agreement(comparison, self._weights)], comparison.score
+        if comparison.left_out:
+            features.append("often left out, so it counts less: " + ", ".join(comparison.left_out))
+        for cost, reason in _contradictions(subject, alias):
+            score -= cost
+            features.append(f"{reason}: -{cost}")
+        return _match(alias, Decimal(max(score, 0.0)).quantize(Decimal("0.01")), tuple(features))
 
     def _candidates(self, asked: tuple[str, ...]) -> list[int]:
         """Return the names that share the most weight with the words asked for."""
@@ -102,22 +110,26 @@ class ListIndex:
         common = {word for word in telling if len(self._by_word.get(word, ())) > COMMON}
         gathered = self._gather(telling - common) or self._gather(common)
         for word in common:
-            numbers, weight = self._by_word[word], self._weights.of(word)
-            for number in gathered.keys() & numbers:
+            weight = self._weights.of(word)
+            for number in gathered.keys() & self._by_word[word]:
                 gathered[number] += weight
-        together = {number: 0.0 for word in telling for number in self._by_joined.get(word, ())}
+        together = {number: 0.0 for word in telling for number in self._joined.under(word)}
         together |= {number: 0.0 for joined in _neighbours(asked) for number in self._by_word.get(joined, ())}
         return [*self._weightiest(gathered), *self._weightiest(together)]
 
     def _gather(self, asked: Iterable[str]) -> dict[int, float]:
         gathered: dict[int, float] = defaultdict(float)
         for word in asked:
-            for near in {word} | {each for form in _forms(word) for each in self._near.get(form, ())}:
+            for near in self._near(word):
                 if alike := likeness(word, near):
-                    weight = alike * self._weights.of(near)
+                    weight = alike * min(self._weights.of(word), self._weights.of(near))
                     for number in self._by_word.get(near, ()):
                         gathered[number] += weight
         return gathered
+
+    def _near(self, word: str) -> set[str]:
+        """Return the listed words that may be other spellings of a word."""
+        return {self._words[number] for form in _forms(word) for number in self._spelt.under(form)}
 
     def _weightiest(self, gathered: Mapping[int, float]) -> list[int]:
         """Return the best of them; of equals the shorter name, all of which is then accounted for."""
@@ -131,9 +143,17 @@ class ListIndex:
 def _aliases(list_kind: str, entries: Iterable[Entry]) -> Iterator[_Alias]:
     for entry in entries:
         for alias in entry.names:
-            found = words(alias.name)
+            found = tuple([intern(word) for word in words(alias.name)])  # names share most of their words
             if found:
                 yield _Alias(list_kind, entry, alias.name, found, alias.weak)
+
+
+def _by_word(aliases: Sequence[_Alias]) -> dict[str, tuple[int, ...]]:
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for number, alias in enumerate(aliases):
+        for word in set(alias.words):
+            numbers[word].append(number)
+    return {word: tuple(found) for word, found in numbers.items()}
 
 
 def _neighbours(found: tuple[str, ...]) -> set[str]:
@@ -145,8 +165,10 @@ def _forms(word: str) -> set[str]:
     """Return what other spellings of a word have in common with it: itself less one letter, its sound."""
     if len(word) < 4:
         return {word}
-    forms = {word[:place] + word[place + 1 :] for place in range(len(word))}
-    return forms | {word, f"~{skeleton(word)}"} if skeleton(word) else forms | {word}
+    forms = {word[:place] + word[place + 1 :] for place in range(len(word))} | {word}
+    if bones := skeleton(word):
+        forms.add(f"~{bones}")
+    return forms
 
 
 def _contradictions(subject: Subject, alias: _Alias) -> Iterator[tuple[int, str]]:

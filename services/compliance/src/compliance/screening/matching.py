@@ -10,14 +10,20 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
-from compliance.screening.names import skeleton
+from compliance.screening.names import consonants, skeleton
 
 LESSER_SHARE = 0.65
 """Part of the score that the side with less of its weight paired decides."""
 
 SAME_SOUND = 0.85
+SAME_CONSONANTS = 0.92
+"""Nearly the same letters, and only vowels differ: Arabic and Persian leave those to whoever writes it in Latin."""
+
 ALIKE_IN_WRITING = 0.55
 INITIAL = 0.7
+ADDITION = 0.2
+"""Part of its weight that an addition counts with which found no partner: a branch's city, a second name."""
+
 SURE_EVIDENCE = 9.0
 """Nats of shared weight above which a likeness needs no further evidence: one rare word or two less common."""
 
@@ -33,13 +39,14 @@ class Pair(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Likeness of two names, 0 to 100, and the pairs it comes from."""
+    """Likeness of two names, 0 to 100, and the pairs it comes from. left_out: additions without a partner."""
 
     score: float
     pairs: tuple[Pair, ...]
+    left_out: tuple[str, ...]
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=4_000)
 def likeness(ours: str, theirs: str) -> float:
     """Return how like two words are, 0 to 1: the same, mistyped, written by ear, or an initial."""
     if ours == theirs:
@@ -50,8 +57,10 @@ def likeness(ours: str, theirs: str) -> float:
     if any(letter.isdigit() for letter in ours + theirs):
         return 0.0
     typed = _mistyped(shorter, longer)
-    heard = SAME_SOUND if typed < SAME_SOUND and _same_sound(shorter, longer) else 0.0
-    return max(typed, heard)
+    if typed >= SAME_CONSONANTS or not _same_sound(shorter, longer):
+        return typed
+    same = SAME_CONSONANTS if typed and consonants(shorter) == consonants(longer) else SAME_SOUND
+    return max(typed, same)
 
 
 def _mistyped(shorter: str, longer: str) -> float:
@@ -69,25 +78,41 @@ def _same_sound(shorter: str, longer: str) -> bool:
     return OSA.normalized_similarity(shorter, longer) >= ALIKE_IN_WRITING
 
 
-def compare(ours: Sequence[str], theirs: Sequence[str], weigh: Weigh) -> Comparison:
-    """Compare two names by their words."""
+def compare(
+    ours: Sequence[str], theirs: Sequence[str], weigh: Weigh, additions: frozenset[str] = frozenset()
+) -> Comparison:
+    """Compare two names by their words. additions: words that count less where they find no partner."""
     ours, theirs = _joined(ours, theirs), _joined(theirs, ours)
     pairs = _pair(ours, theirs, weigh)
-    shared = sum(pair.likeness * min(weigh(pair.ours), weigh(pair.theirs)) for pair in pairs)
-    our_share = _share(pairs, [pair.ours for pair in pairs], ours, weigh)
-    their_share = _share(pairs, [pair.theirs for pair in pairs], theirs, weigh)
-    lesser, greater = sorted((our_share, their_share))
+    our_side = _Side(ours, [(pair.ours, pair.likeness) for pair in pairs], weigh, additions)
+    their_side = _Side(theirs, [(pair.theirs, pair.likeness) for pair in pairs], weigh, additions)
+    lesser, greater = sorted((our_side.share, their_side.share))
     likeness_of_all = LESSER_SHARE * lesser + (1 - LESSER_SHARE) * greater
     # Sharing only what many names share ("global trading") is weak evidence unless the names agree as a
     # whole.
+    shared = sum(pair.likeness * min(weigh(pair.ours), weigh(pair.theirs)) for pair in pairs)
     evidence = min(1.0, shared / SURE_EVIDENCE)
-    return Comparison(100 * likeness_of_all * (evidence + (1 - evidence) * lesser**2), tuple(pairs))
+    whole = min(our_side.share_of_whole, their_side.share_of_whole)
+    score = 100 * likeness_of_all * (evidence + (1 - evidence) * whole**2)
+    return Comparison(score, tuple(pairs), our_side.left_out + their_side.left_out)
 
 
-def _share(pairs: Sequence[Pair], paired: Sequence[str], words: Sequence[str], weigh: Weigh) -> float:
-    total = sum(map(weigh, words))
-    found = sum(pair.likeness * weigh(word) for pair, word in zip(pairs, paired, strict=True))
-    return found / total if total else 0.0
+class _Side:
+    """One of two names: how much of its weight found a partner, with its additions counted less and in full."""
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        paired: Sequence[tuple[str, float]],
+        weigh: Weigh,
+        additions: frozenset[str],
+    ) -> None:
+        found = sum(likeness * weigh(word) for word, likeness in paired)
+        total = sum(map(weigh, words))
+        self.left_out = tuple(sorted(additions.intersection(words).difference(word for word, _ in paired)))
+        less = (1 - ADDITION) * sum(map(weigh, self.left_out))
+        self.share_of_whole = found / total if total else 0.0
+        self.share = found / (total - less) if total else 0.0
 
 
 def _pair(ours: Sequence[str], theirs: Sequence[str], weigh: Weigh) -> list[Pair]:

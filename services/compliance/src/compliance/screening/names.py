@@ -10,18 +10,18 @@ _VOCABULARY = files(__package__) / "vocabulary"
 
 
 def _pairs(file: str) -> dict[str, str]:
-    lines = (_VOCABULARY / file).read_text(encoding="utf-8").splitlines()
-    return {row[0]: row[1] for row in csv.reader(lines[1:])}
+    return {row[0]: row[1] for row in csv.reader(vocabulary_lines(file)[1:])}
 
 
-def _set(file: str) -> frozenset[str]:
-    return frozenset((_VOCABULARY / file).read_text(encoding="utf-8").split())
+def vocabulary_lines(file: str) -> list[str]:
+    """Return the lines of a file of the vocabulary."""
+    return (_VOCABULARY / file).read_text(encoding="utf-8").splitlines()
 
 
-LEGAL_FORMS = _set("legal_forms.txt")
+LEGAL_FORMS = frozenset(vocabulary_lines("legal_forms.txt"))
 """Words that say what kind of firm it is: nearly all firms have one, so they say nearly nothing."""
 
-PARTICLES = _set("particles.txt")
+PARTICLES = frozenset(vocabulary_lines("particles.txt"))
 """Words that only join others."""
 
 _SPELT = _pairs("spellings.csv")
@@ -33,7 +33,7 @@ _SLASHED_FORM = re.compile(r"\b([a-z])/([a-z])\b")
 _WORDS = re.compile(r"[^\W_]+")
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=1_000)
 def words(name: str) -> tuple[str, ...]:
     """Return a name's words: lower case, Latin, without accents, commonly abbreviated ones spelt out."""
     folded = _latin(name)
@@ -70,10 +70,15 @@ _VOWELS = re.compile(r"[aeiouyhj]")
 _DOUBLED = re.compile(r"(.)\1+")
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=2_000)
 def skeleton(word: str) -> str:
     """Return the consonants that survive being written down by different people; empty when too few are left."""
     for pattern, sound in _SOUNDS:
         word = pattern.sub(sound, word)
-    bones = _DOUBLED.sub(r"\1", word[:1] + _VOWELS.sub("", word[1:]))
+    bones = consonants(word)
     return bones if len(bones) >= 4 else ""
+
+
+def consonants(word: str) -> str:
+    """Return a word's first letter and the consonants behind it, doubled ones once."""
+    return _DOUBLED.sub(r"\1", word[:1] + _VOWELS.sub("", word[1:]))

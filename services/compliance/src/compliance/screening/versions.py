@@ -99,15 +99,13 @@ class IndexReader:
         async with self._building:
             if lists != self._lists:
                 entries = {kind: await _read(connection, list_id) for kind, list_id in lists.items()}
-                self._index = await asyncio.to_thread(_arrange, entries)
+                self._index = await asyncio.to_thread(ListIndex, entries)
                 self._lists = lists
             return lists, self._index
 
 
-async def _read(connection: AsyncConnection, list_id: str) -> list[str]:
+async def _read(connection: AsyncConnection, list_id: str) -> list[Entry]:
+    """Read entry by entry: the whole text of a list takes more memory than what is kept of it."""
     query = select(cast(sanctions_entry.c.entry, Text)).where(sanctions_entry.c.list_id == list_id)
-    return list((await connection.execute(query)).scalars())
-
-
-def _arrange(lists: Mapping[str, list[str]]) -> ListIndex:
-    return ListIndex({kind: [_entries.decode(entry) for entry in entries] for kind, entries in lists.items()})
+    async with connection.stream_scalars(query) as entries:
+        return [_entries.decode(entry) async for entry in entries]

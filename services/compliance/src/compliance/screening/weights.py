@@ -6,7 +6,7 @@ version and one algorithm version always give the same weight.
 """
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from math import log
@@ -27,21 +27,19 @@ def _universe() -> Mapping[str, int]:
 class Weights:
     """Weights of words, in nats: the less of all known names have a word, the more it weighs."""
 
-    def __init__(self, names: Iterable[tuple[str, ...]]) -> None:
-        self._counts: dict[str, int] = {}
-        total = 0
-        for words in names:
-            total += 1
-            for word in set(words):
-                self._counts[word] = self._counts.get(word, 0) + 1
-        self._total = total + UNIVERSE
+    def __init__(self, names: int, having: Mapping[str, Sequence[int]]) -> None:
+        """names: how many names are listed. having: the listed names that have a word, for each that one has."""
+        self._total = names + UNIVERSE
+        self._having = having
         self._known: dict[str, float] = {}
 
     def of(self, word: str) -> float:
         """Return the weight of a word."""
         found = self._known.get(word)
         if found is None:
-            found = self._known[word] = self._weigh(word)
+            found = self._weigh(word)
+            if word in self._having:  # others are as many as people think of
+                self._known[word] = found
         return found
 
     def _weigh(self, word: str) -> float:
@@ -49,5 +47,5 @@ class Weights:
             return LEGAL_FORM_WEIGHT
         if word in PARTICLES:
             return PARTICLE_WEIGHT
-        rarity = log(self._total / (1 + self._counts.get(word, 0) + _universe().get(word, 0)))
+        rarity = log(self._total / (1 + len(self._having.get(word, ())) + _universe().get(word, 0)))
         return rarity if len(word) > 1 else min(rarity, 2.0)

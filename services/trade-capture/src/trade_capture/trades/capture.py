@@ -23,11 +23,13 @@ class Capture:
     """Takes statements in, judged by the reference data of the moment.
 
     max_trade_age: settlement days that a new trade may lie behind the open business date.
+    max_settlement_lag: days that an agreed settlement date may lie behind the trade date.
     """
 
-    def __init__(self, reference: ReferenceCache, max_trade_age: int) -> None:
+    def __init__(self, reference: ReferenceCache, *, max_trade_age: int, max_settlement_lag: int) -> None:
         self._reference = reference
         self._max_trade_age = max_trade_age
+        self._max_settlement_lag = max_settlement_lag
 
     async def take_in(self, unit: UnitOfWork, submissions: Sequence[Submission]) -> list[Outcome]:
         """Take statements in, in the order given; return what became of each."""
@@ -43,7 +45,11 @@ class Capture:
         """Lock and load the executions of these versions, let `decision` act on them, and write what it led to."""
         keys = list(dict.fromkeys(key for key, _ in versions))
         await repository.lock_executions(unit.connection, keys)
-        enricher = Enricher(await self._reference.load(unit.connection), self._max_trade_age)
+        enricher = Enricher(
+            await self._reference.load(unit.connection),
+            max_trade_age=self._max_trade_age,
+            max_settlement_lag=self._max_settlement_lag,
+        )
         intake = Intake(enricher, unit.now, await _load(unit, keys, versions))
         decided = decision(intake)
         await _save(unit, intake)

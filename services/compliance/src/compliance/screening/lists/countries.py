@@ -5,6 +5,7 @@ beside them.
 """
 
 import csv
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
@@ -18,3 +19,8 @@ def _by_name() -> dict[str, str]:
 def alpha2(name: str) -> str | None:
     """Return the ISO 3166 alpha-2 code of a country, None for a name that is none."""
     return _by_name().get(name.strip().casefold())
+
+
+def names() -> Iterable[str]:
+    """Return every name that a country goes by, in lower case."""
+    return _by_name().keys()

@@ -6,6 +6,7 @@ empty.
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from compliance.screening.domain import Alias, EntityType, Entry
 from compliance.screening.lists.countries import alpha2
@@ -26,14 +27,23 @@ _IDENTIFIERS = (
 )
 
 
+class _Primary(NamedTuple):
+    """What is kept of a primary line: the other fields are of vessels, and most lines have none."""
+
+    name: str
+    kind: str
+    programmes: str
+    remarks: str
+
+
 def read(parts: Mapping[str, bytes]) -> list[Entry]:
     """Return the entries of a list. Raises UnreadableListError, naming the file and line."""
-    entries = {entry_id: values for _, entry_id, values in _numbered(parts, "primary")}
+    entries = {entry_id: _primary(values) for _, entry_id, values in _numbered(parts, "primary")}
     if not entries:
         raise UnreadableListError("primary", "holds no entry: send the list's file of primary names")
     names: dict[str, list[str]] = {}
     countries: dict[str, list[str]] = {}
-    remarks = {entry_id: _value(values[11]) for entry_id, values in entries.items()}
+    remarks = {entry_id: primary.remarks for entry_id, primary in entries.items()}
     for line, entry_id, values in _numbered(parts, "aliases"):
         _require(entry_id in entries, "aliases", line, entry_id)
         names.setdefault(entry_id, []).append(_value(values[3]))
@@ -44,8 +54,8 @@ def read(parts: Mapping[str, bytes]) -> list[Entry]:
         _require(entry_id in entries, "comments", line, entry_id)
         remarks[entry_id] += values[1]
     return [
-        _entry(values, names.get(entry_id, []), countries.get(entry_id, []), remarks[entry_id])
-        for entry_id, values in entries.items()
+        _entry(entry_id, primary, names.get(entry_id, []), countries.get(entry_id, []), remarks[entry_id])
+        for entry_id, primary in entries.items()
     ]
 
 
@@ -66,19 +76,23 @@ def _require(known: bool, file: str, line: int, entry_id: str) -> None:
         raise UnreadableListError(file, f"entry {entry_id} is not in the file of primary names", line)
 
 
-def _entry(values: list[str], names: list[str], addressed: list[str], remarks: str) -> Entry:
-    strong = dict.fromkeys(name for name in (_value(values[1]), *names) if name)
+def _primary(values: list[str]) -> _Primary:
+    return _Primary(*(_value(values[place]) for place in (1, 2, 3, 11)))
+
+
+def _entry(entry_id: str, primary: _Primary, names: list[str], addressed: list[str], remarks: str) -> Entry:
+    strong = dict.fromkeys(name for name in (primary.name, *names) if name)
     weak = [name for name in _QUOTED_ALIAS.findall(remarks) if name not in strong]
     homes = [alpha2(place) for place in (*addressed, *_HOME.findall(remarks))]
     return Entry(
-        entry_id=values[0].strip(),
-        entity_type=_TYPES.get(_value(values[2]), EntityType.ORGANISATION),
+        entry_id=entry_id,
+        entity_type=_TYPES.get(primary.kind, EntityType.ORGANISATION),
         names=tuple([Alias(name=name) for name in strong] + [Alias(name=name, weak=True) for name in weak]),
         countries=tuple(sorted({home for home in homes if home})),
         identifiers=tuple(
             sorted(f"{kind}:{found}" for kind, form in _IDENTIFIERS for found in form.findall(remarks))
         ),
-        programmes=tuple(_value(values[3]).replace("[", " ").replace("]", " ").split()),
+        programmes=tuple(primary.programmes.replace("[", " ").replace("]", " ").split()),
     )
 
 

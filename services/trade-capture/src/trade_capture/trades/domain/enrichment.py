@@ -1,7 +1,7 @@
 """From what the front office stated to a trade in full, or every reason why not."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from backoffice_events.contracts.trading import SettlementParties, Trade
@@ -57,10 +57,12 @@ class Enricher:
     """Validates and enriches terms against the reference data of one batch.
 
     max_trade_age: settlement days that a new trade may lie behind the open business date.
+    max_settlement_lag: days that an agreed settlement date may lie behind the trade date.
     """
 
-    def __init__(self, reference: ReferenceData, max_trade_age: int) -> None:
+    def __init__(self, reference: ReferenceData, *, max_trade_age: int, max_settlement_lag: int) -> None:
         self._reference = reference
+        self._max_settlement_lag = timedelta(days=max_settlement_lag)
         self._timelines = Timelines(reference, max_trade_age)
         self._minor_units = standards.minor_units()
 
@@ -83,7 +85,7 @@ class Enricher:
         if instrument is None:
             return tuple(faults)
         timeline = self._timelines.of(terms.mic, instrument.instrument_type, terms.trade_date)
-        faults += date_faults(timeline, terms, previous)
+        faults += date_faults(timeline, terms, previous, self._max_settlement_lag)
         if book is None or counterparty is None:
             return tuple(faults)
         records = _Records(instrument, counterparty, book)
@@ -167,7 +169,9 @@ def _trade(
     )
 
 
-def date_faults(timeline: Timeline, terms: Terms, previous: Trade | None) -> list[Reason]:
+def date_faults(
+    timeline: Timeline, terms: Terms, previous: Trade | None, max_settlement_lag: timedelta
+) -> list[Reason]:
     """Return what is wrong with the trade date and a settlement date agreed to differ from the cycle's."""
     faults = list(timeline.faults)
     if previous is not None and previous.trade_date == terms.trade_date:
@@ -183,6 +187,11 @@ def date_faults(timeline: Timeline, terms: Terms, previous: Trade | None) -> lis
         faults.append(_settlement_date(f"{agreed} is no settlement day on calendar {calendar.code}"))
     if agreed < terms.trade_date:
         faults.append(_settlement_date(f"{agreed} is before the trade date {terms.trade_date}"))
+    if agreed - terms.trade_date > max_settlement_lag:
+        message = (
+            f"{agreed} lies more than {max_settlement_lag.days} days after the trade date {terms.trade_date}"
+        )
+        faults.append(_settlement_date(message))
     return faults
 
 

@@ -57,5 +57,5 @@ def plain(message: str) -> str:
 
 def shown(value: object) -> str:
     """Return a sender's value as a message may carry it: quoted, control characters escaped, and not too long."""
-    text = ascii(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    text, quote = (ascii(value), ascii(value)[-1]) if isinstance(value, str) else (str(value), "")
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…{quote}"
