@@ -22,7 +22,7 @@ test: install ## run every test on a real broker and a real database
 # Another range: make chaos SEEDS=201-220 CHAOS="--brokers 3"
 SEEDS ?= 1-100
 chaos: install ## a hundred seeds of faults, with an audit after each (an hour or more)
-	@$(BIN)/backoffice chaos --seeds $(SEEDS) --trades 1000 $(CHAOS)
+	@$(BIN)/backoffice chaos --seeds $(SEEDS) --trades 1000 --jobs 2 $(CHAOS)
 
 up: install ## start the platform
 	@$(BIN)/backoffice up

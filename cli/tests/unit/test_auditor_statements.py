@@ -20,7 +20,7 @@ from backoffice_cli.auditor.picture import Picture, put_together
 from backoffice_cli.auditor.report import Statement
 from backoffice_cli.auditor.run import examine
 from backoffice_cli.auditor.statements import arrival, ends, ledger, letters, order
-from backoffice_events.cloudevents import encode
+from backoffice_events.cloudevents import attribute_or_none, encode
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES, TradeBusted
 from backoffice_events.contracts.reference import BusinessDayOpened, BusinessDayStatus
@@ -91,6 +91,8 @@ def letter(of: Record, status: str = "open", **changes: Any) -> dict[str, Any]:
         "record_key": of.key,
         "value": of.value,
         "headers": pack(of.headers),
+        "event_id": attribute_or_none(of.headers, "ce_id"),
+        "event_type": attribute_or_none(of.headers, "ce_type"),
         "status": status,
         "failed_at": NOW,
         "parked_at": NOW,
@@ -225,6 +227,31 @@ def test_a_dead_letter_is_the_record_at_its_place(harm: dict[str, Any]) -> None:
     assert (breaks(letters.dead_letters_are_whole, found) == []) is (not harm)
 
 
+@pytest.mark.parametrize("status", ["open", "discarded", "redriven"])
+def test_a_real_event_must_not_end_as_a_dead_letter_but_garbage_may(status: str) -> None:
+    of = logged(opened(1), IDS[0])
+    refused = messages("ledger", dead_letters=(letter(record(opened(1), IDS[0]), status),))
+    found = breaks(letters.no_real_event_is_given_up, evidence(of, messaging=refused))
+    expected = [] if status == "redriven" else [("taken, or garbage", f"{status}: no use")]
+    assert found == expected
+    garbage = evidence(of, messaging=refused, front_office=(said(of),))
+    assert breaks(letters.no_real_event_is_given_up, garbage) == []
+
+
+def test_a_key_is_in_peoples_hands_while_a_letter_is_open_or_once_a_real_event_is_discarded() -> None:
+    of = logged(opened(1), IDS[0])
+    for status, by_outsider, held in (
+        ("open", True, True),
+        ("discarded", True, False),
+        ("discarded", False, True),
+        ("redriven", False, False),
+    ):
+        refused = messages("ledger", dead_letters=(letter(record(opened(1), IDS[0]), status),))
+        front_office = (said(of),) if by_outsider else ()
+        picture = put_together(evidence(of, messaging=refused, front_office=front_office))
+        assert bool(picture.held) is held
+
+
 def test_rollups_that_differ_are_named() -> None:
     row = {
         "posting_date": date(2024, 8, 8),
@@ -254,6 +281,15 @@ def test_a_break_comes_with_the_seed_and_its_keys_story() -> None:
     assert any(FRONTOFFICE_TRADES.name in line for line in broken["timeline"])
     assert any("front office says" in line for line in broken["timeline"])
     assert any("42" in line for line in report.lines())
+
+
+def test_a_break_that_names_but_a_place_has_the_story_of_what_lies_there() -> None:
+    garbage = Record(FRONTOFFICE_TRADES.name, b"nobody", b"{", [("ce_id", b"unreadable")], 3, 97)
+    of, row = Logged(garbage, MILLISECONDS), letter(garbage, value=b"", consumer="trade-capture.trades")
+    found = evidence(of, messaging=messages("trade-capture", dead_letters=(row,)))
+    broken = next(each for each in examine(found, seed="1").breaks if "original bytes" in each.statement)
+    assert any("dead letter" in line for line in broken.timeline)
+    assert any("unreadable" in line for line in broken.timeline)
 
 
 def test_an_empty_run_is_clean() -> None:

@@ -4,9 +4,11 @@ import random
 from pathlib import Path
 
 import pytest
+from aiokafka.producer.message_accumulator import BatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backoffice_cli.chaos.faults.producers import garbage
 from backoffice_cli.chaos.front_office import shuffled
 from backoffice_cli.chaos.record import FRONT_OFFICE, FrontOfficeRecord, read_record
 from backoffice_events.contracts.frontoffice import TradeBusted
@@ -19,6 +21,16 @@ pytestmark = pytest.mark.unit
 def report(reference: str, version: int) -> Report:
     busted = TradeBusted(source_system="OMS", trade_reference=reference, version=version, reason="busted")
     return Report(busted, f"{reference}-{version}")
+
+
+def test_every_kind_of_garbage_can_be_handed_to_the_broker() -> None:
+    batch = BatchBuilder(1_000_000, 0)
+    draw = random.Random(1)
+    made = [garbage("csd.advices.v1", b"k", draw) for _ in range(100)]
+    for each in made:
+        batch.append(timestamp=None, key=each.key, value=each.value, headers=each.headers)
+    assert len({(each.value or b"")[:2] for each in made}) > 4
+    assert None in {each.value for each in made}
 
 
 @given(st.lists(st.sampled_from("abcdef"), max_size=60), st.integers())

@@ -1,9 +1,9 @@
-"""Reading topics as an outsider: from the beginning, in no group, without a database."""
+"""Reading topics as an outsider: from the beginning, in no group, without a database; and saying how far one is."""
 
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from backoffice_events.cloudevents import Received, UndecodableError, decode
 from backoffice_events.contracts.base import Event, Topic
@@ -48,3 +48,40 @@ def decoded(records: Iterable[ConsumerRecord]) -> Iterator[Received[Event]]:
     for record in records:
         with contextlib.suppress(UndecodableError):
             yield decode(Record(record.topic, record.key, record.value, record.headers or ()))
+
+
+class Progress:
+    """Tells the broker what an outsider has dealt with, by its offsets in a group of its own.
+
+    Nobody reads by them: they are there to be looked at, so that one can wait until everything is answered.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+        self._dealt_with: dict[TopicPartition, int] = {}
+
+    def note(self, records: Iterable[ConsumerRecord]) -> None:
+        """Take note of records in hand."""
+        for record in records:
+            self._dealt_with[TopicPartition(record.topic, record.partition)] = record.offset + 1
+
+    async def tell(self) -> None:
+        """Tell the broker that what was noted is dealt with. Raises KafkaError when it does not answer."""
+        if self._dealt_with:
+            if not self._dealt_with.keys() <= self._consumer.assignment():
+                places = self._consumer.assignment() | self._dealt_with.keys()
+                self._consumer.assign([*places])
+                self._consumer.pause(*places)  # it only tells: others read
+            await self._consumer.commit(self._dealt_with)
+            self._dealt_with.clear()
+
+
+@contextlib.asynccontextmanager
+async def progress(servers: str, group: str) -> AsyncIterator[Progress]:
+    """Tell how far one is under a group's name."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        yield Progress(consumer)
+    finally:
+        await consumer.stop()

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 from backoffice_events.contracts.counterparty import COUNTERPARTY_CONFIRMATIONS, ConfirmationSent
 from backoffice_events.contracts.vocabulary import Side
 from backoffice_events.ids import new_id
+from backoffice_events.messaging.lag import committed_offsets
 from backoffice_events.publisher import Publisher
 from backoffice_events.records import Record
 from simulators.record import OwnRecord
-from simulators.topics import reading, until_now
+from simulators.topics import progress, reading, until_now
 
 pytestmark = pytest.mark.integration
 
@@ -74,6 +76,24 @@ async def test_what_lies_on_the_topic_stands_in_the_record_byte_for_byte(kafka: 
         }
     assert recorded == {((each.key or b"").decode(), each.value) for each in sent}
     assert recorded <= there
+
+
+async def test_what_is_dealt_with_can_be_seen_by_the_offsets_of_a_group(kafka: str, tmp_path: Path) -> None:
+    group = f"simulators.{new_id()}"
+    async with Publisher(bootstrap_servers=kafka, source="urn:test") as publisher:
+        for _ in range(2):  # the second time partitions are known that the first had not
+            await OwnRecord(tmp_path / "record.jsonl").send(publisher, words(publisher))
+            async with reading(kafka, [COUNTERPARTY_CONFIRMATIONS]) as consumer:
+                read = [record async for batch in until_now(consumer) for record in batch]
+            async with progress(kafka, group) as dealt_with:
+                for record in read:
+                    dealt_with.note([record])
+                    await dealt_with.tell()
+            ends = {
+                TopicPartition(record.topic, record.partition): record.offset + 1
+                for record in sorted(read, key=lambda each: each.offset)
+            }
+            assert await committed_offsets(kafka, group) == ends
 
 
 async def test_what_the_broker_never_took_was_intended_and_not_acknowledged(tmp_path: Path) -> None:

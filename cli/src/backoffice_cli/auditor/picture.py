@@ -1,7 +1,7 @@
 """The evidence put together by trade, with what the model says must have come of the inputs."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -71,8 +71,8 @@ class Picture:
     """Everything by key.
 
     settled: what the CSD confirmed, by instruction. failing: instructions that settlement announced as failing.
-    held: by consumer group, keys that wait behind a dead letter, or of which one was discarded: what they come to is
-    in people's hands. strays: what the front office put on topics that are not its own.
+    held: by consumer group, keys that wait behind a dead letter, or of which a real event was discarded: what they come
+    to is in people's hands. strays: what the front office put on topics that are not its own.
     """
 
     evidence: Evidence
@@ -111,6 +111,11 @@ def put_together(evidence: Evidence) -> Picture:
     )
     reports = _reports(evidence)
     executions = replay(((key, _reported(each)) for key, heard in reports.items() for each in heard), market)
+    strays = frozenset(
+        (said.event_id, said.value)
+        for said in evidence.records.front_office
+        if said.topic != FRONTOFFICE_TRADES.name
+    )
     picture = Picture(
         evidence=evidence,
         market=market,
@@ -123,12 +128,8 @@ def put_together(evidence: Evidence) -> Picture:
             for each in topics.events(SETTLEMENT_INSTRUCTIONS.name)
             if isinstance(each.event, InstructionFailing)
         ),
-        held=_held(evidence),
-        strays=frozenset(
-            (said.event_id, said.value)
-            for said in evidence.records.front_office
-            if said.topic != FRONTOFFICE_TRADES.name
-        ),
+        held=_held(evidence, strays),
+        strays=strays,
     )
     _attach(picture)
     return picture
@@ -216,11 +217,17 @@ def _settled(topics: Topics) -> dict[str, list[Confirmed]]:
     return settled
 
 
-def _held(evidence: Evidence) -> dict[str, frozenset[str]]:
+def is_stray(letter: Row, strays: Collection[tuple[str | None, bytes]]) -> bool:
+    """Tell whether a dead letter is what the front office put on a topic that is not its own."""
+    return (letter["event_id"], letter["value"] or b"") in strays
+
+
+def _held(evidence: Evidence, strays: Collection[tuple[str | None, bytes]]) -> dict[str, frozenset[str]]:
     held: dict[str, set[str]] = defaultdict(set)
     for rows in evidence.messaging.values():
         for letter in rows.dead_letters:
-            if letter["status"] != "redriven":
+            given_up = letter["status"] == "discarded" and not is_stray(letter, strays)
+            if letter["status"] == "open" or given_up:
                 held[letter["consumer"]].add(letter["key"] or "")
         for parked in rows.parked:
             held[parked["consumer"]].add(parked["key"])

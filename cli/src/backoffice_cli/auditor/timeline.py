@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from backoffice_cli.auditor.evidence.databases import Row
+from backoffice_cli.auditor.evidence.topics import Logged
 from backoffice_cli.auditor.picture import Picture
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -37,11 +38,21 @@ def _names(picture: Picture, key: str) -> frozenset[str]:
         or any(row["instruction_id"] in words for row in trade.instructions)
     ]
     names = {word for word in words if word in {":".join(each) for each in picture.evidence.keys}}
+    for each in _placed(picture, words):
+        names |= {name for name in (each.key, each.event_id) if name}
     names |= set(_UUID.findall(key)) | {word for word in words if len(word) == 32 and word.isalnum()}
     for trade in trades:
         names |= {trade.trade_id, ":".join(trade.key)}
         names |= {row["instruction_id"] for row in trade.instructions}
     return frozenset(names)
+
+
+def _placed(picture: Picture, words: set[str]) -> list[Logged]:
+    """Return the records whose places are named, such as csd.advices.v1/3@17."""
+    topics = picture.evidence.topics
+    named = {topic for topic in topics.names() if any(word.startswith(f"{topic}/") for word in words)}
+    records = (each for topic in named for each in topics.of(topic))
+    return [each for each in records if f"{each.topic}/{each.partition}@{each.offset}" in words]
 
 
 def _said(picture: Picture, names: frozenset[str]) -> Iterator[_Entry]:

@@ -5,7 +5,7 @@ Only what an operator would do, by the runbooks: nothing here knows the inside o
 
 import signal
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
@@ -18,10 +18,10 @@ from backoffice_cli.stack.errors import StackError
 DEAD_LETTERS: Final = "/messaging/dead-letters"
 _READY_SECONDS: Final = 120
 _QUIET_SECONDS: Final = 240
-_STILL_SECONDS: Final = 1.2
+_STILL_SECONDS: Final = 0.8
 _POLL_SECONDS: Final = 0.3
 _ROUNDS: Final = 20
-_AT_ONCE: Final = 1000
+_AT_ONCE: Final = 500
 
 
 def recover(stage: Stage) -> None:
@@ -93,18 +93,26 @@ def handle_dead_letters(stage: Stage) -> bool:
 def _handle(stage: Stage, service: str) -> bool:
     with stage.platform.client(service, "sre") as client:
         open_ones = [each["id"] for each in every_page(client, DEAD_LETTERS, status="open")]
-        if not open_ones:
-            return False
-        wanted = {"reason": "the disturbance is over", "limit": _AT_ONCE}
-        redriven: list[dict[str, Any]] = body_of(
-            client.post(f"{DEAD_LETTERS}/redrive", json=wanted, timeout=_QUIET_SECONDS)
-        )
-        refused = [each["id"] for each in redriven if each["result"] == "failed"]
-        for each in refused:
-            body_of(
-                client.post(f"{DEAD_LETTERS}/{each}/discard", json={"reason": "it cannot be taken, ever"})
-            )
-    stage.tell(
-        "recovery", service, f"{len(redriven)} dead letters redriven, {len(refused)} of them discarded"
-    )
-    return True
+        results = _deal_with(client, "redrive", open_ones, "the disturbance is over")
+        refused = [letter for letter, result in results.items() if result == "failed"]
+        _deal_with(client, "discard", refused, "it cannot be taken, ever")
+    if open_ones:
+        said = f"{len(open_ones)} dead letters redriven, {len(refused)} of them discarded"
+        stage.tell("recovery", service, said)
+    return bool(open_ones)
+
+
+def _deal_with(client: httpx.Client, action: str, ids: list[str], reason: str) -> dict[str, str]:
+    """Redrive or discard these, in parts; return what became of each by its id.
+
+    A request does as much as it has time for. What it did not take on is open no more, or asked for once more.
+    """
+    results: dict[str, str] = {}
+    for first in range(0, len(ids), _AT_ONCE):
+        rest = ids[first : first + _AT_ONCE]
+        while rest:
+            wanted = {"ids": rest, "limit": _AT_ONCE, "reason": reason}
+            answer = body_of(client.post(f"{DEAD_LETTERS}/{action}", json=wanted))
+            results |= {each["id"]: each["result"] for each in answer["items"]}
+            rest = [each for each in rest if each not in results] if answer["remaining"] else []
+    return results

@@ -67,15 +67,18 @@ def run(platform: Platform, wanted: Wanted, say: Say) -> dict[str, Any]:
         for _ in range(_FURTHER_ROLLS):
             _say_days(stage)
             recover(stage)
+        stage.tell("run", "stack", "quiet for the last time")
     audited = audit(platform, record, seed=str(wanted.seed), say=say)
+    stage.tell("run", "stack", "audited")
     report = reconcile.run(platform)
+    stage.tell("run", "stack", "reconciled")
     return {
         "seed": wanted.seed,
         "trades": wanted.trades,
         "ok": audited.ok and report.ok,
         "seconds": round(time.monotonic() - began, 1),
         "reports": len(due),
-        "planned": [asdict(each) for each in planned],
+        "planned": [{**asdict(each), "struck": each.number in stage.struck} for each in planned],
         "deeds": [asdict(each) for each in stage.deeds],
         "audit": audited.as_json(),
         "reconcile": reconcile.document(report),
@@ -137,6 +140,7 @@ def _injected(stage: Stage, planned: Planned) -> bool:
     except NotNowError as reason:
         stage.note(planned, f"left out: {reason}")
         return False
+    stage.struck.add(planned.number)
     return True
 
 

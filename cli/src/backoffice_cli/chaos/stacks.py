@@ -34,9 +34,9 @@ _COUNTERPARTIES: Final[Switches] = {
     "different": Decimal("0.02"),
     "corrected": Decimal("0.03"),
     "delay-seconds": Decimal("0.2"),
-    "late-seconds": Decimal("0.8"),
+    "late-seconds": Decimal("0.4"),  # less than the run waits until it takes the stack for quiet
 }
-_CSD: Final[Switches] = {
+CSD: Final[Switches] = {
     "rejected": Decimal("0.005"),
     "unmatched": Decimal("0.03"),
     "delayed": Decimal("0.03"),
@@ -56,12 +56,13 @@ class Diary:
 
 
 class Stacks:
-    """The stacks in one folder, numbered; at most one of them is up."""
+    """The stacks in one folder, numbered; at most one of them is up. csd: how its CSD behaves."""
 
-    def __init__(self, folder: Path, say: Say, topology: Topology) -> None:
+    def __init__(self, folder: Path, say: Say, topology: Topology, csd: Switches = CSD) -> None:
         self._folder = folder
         self._say = say
         self._topology = topology
+        self._csd = csd
 
     def for_seed(self, seed: int, trades: int) -> Platform:
         """Return a running stack on which the seed may run: the last one where that is safe, else a new one."""
@@ -75,7 +76,7 @@ class Stacks:
         bring_up(place, self._say)
         platform = Platform.running(place)
         if not diary.clean:
-            found_firm(platform, self._say)
+            found_firm(platform, self._say, self._csd)
         write_diary(place, Diary(clean=False, trades=diary.trades + trades, seeds=[*diary.seeds, seed]))
         return platform
 
@@ -108,7 +109,7 @@ class Stacks:
         return following
 
 
-def found_firm(platform: Platform, say: Say) -> None:
+def found_firm(platform: Platform, say: Say, csd: Switches) -> None:
     """Put in place what a firm has before its first trade, and the outside world that it deals with."""
     load_shipped(platform, say)
     open_days(platform, say)
@@ -117,7 +118,7 @@ def found_firm(platform: Platform, say: Say) -> None:
         platform.folder,
         {
             "counterparties": command_line({**_COUNTERPARTIES, "record": record / "counterparties.jsonl"}),
-            "csd": command_line({**_CSD, "record": record / "csd.jsonl"}),
+            "csd": command_line({**csd, "record": record / "csd.jsonl"}),
         },
     )
     Quiet(platform, lambda _: None).wait(still_for=1, at_most=_FOUNDED_WITHIN_SECONDS)

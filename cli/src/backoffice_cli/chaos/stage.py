@@ -16,6 +16,7 @@ import httpx
 from backoffice_cli.chaos.fault import NotNowError, Planned, Shape
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError
+from backoffice_cli.stack.overrides import Override, override, override_of
 from backoffice_cli.stack.state import Component, Phase, read_state
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Stage:
     """A stack with everything that a fault may need.
 
     front_office: the producer, which faults may have publish more. draw: the run's generator for what is not in the
-    plan; faults use parameters wherever they can. proxies: what stands before broker and database, if anything does.
+    plan; faults use parameters wherever they can. struck: the faults of the plan, by number, that came about.
     """
 
     platform: Platform
@@ -50,13 +51,13 @@ class Stage:
     front_office: "FrontOffice"
     draw: random.Random
     say: Say
-    proxies: Any = None
     began: float = field(default_factory=time.monotonic)
     deeds: list[Deed] = field(default_factory=list)
+    struck: set[int] = field(default_factory=set)
     _kept: dict[int, dict[str, Any]] = field(default_factory=dict)
     _aside: list[Future[None]] = field(default_factory=list)
     _afterwards: list[Callable[[], None]] = field(default_factory=list)
-    _hands: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "fault"))
+    _hands: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(32, "fault"))
     _writing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -98,6 +99,18 @@ class Stage:
         pending, self._afterwards = self._afterwards, []
         for work in pending:
             work()
+
+    def take_over(self, service: str, wanted: Override) -> None:
+        """Have a service started otherwise from its next start on. Raises NotNowError when another fault does so."""
+        with self._writing:
+            if override_of(self.folder, service) != Override():
+                raise NotNowError(f"{service} is started otherwise already")
+            override(self.folder, service, wanted)
+
+    def give_back(self, service: str) -> None:
+        """Have a service started as usual again, from its next start on."""
+        with self._writing:
+            override(self.folder, service, None)
 
     def component(self, name: str) -> Component:
         """Return a part of the stack as its supervisor last saw it. Raises NotNowError when there is no such."""

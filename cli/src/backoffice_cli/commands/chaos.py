@@ -3,15 +3,18 @@
 import json
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from backoffice_cli.chaos.fault import Shape
+from backoffice_cli.chaos.jobs import side_by_side
 from backoffice_cli.chaos.registry import FAULTS, named, possible
 from backoffice_cli.chaos.run import Wanted, run
 from backoffice_cli.chaos.shape import bad_weather, shape_of
 from backoffice_cli.chaos.stacks import Stacks
+from backoffice_cli.chaos.summary import markdown, read
 from backoffice_cli.commands.options import AsJson, StateFolder
 from backoffice_cli.console import Exit, console, failures, teller
 from backoffice_cli.stack.errors import StackError
@@ -35,6 +38,13 @@ def chaos(  # noqa: PLR0917  each is an option of the command
         float | None, typer.Option(min=0.1, help="Seconds in which the trades are published.")
     ] = None,
     brokers: Annotated[int, typer.Option(help="1, or 3 that copy one another.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Stacks side by side, each with its share of the seeds.")
+    ] = 1,
+    summary: Annotated[
+        list[Path] | None,
+        typer.Option(help="Make Markdown tables of such files, lines that --json printed, and leave."),
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -49,12 +59,21 @@ def chaos(  # noqa: PLR0917  each is an option of the command
     if faults == "list":
         console.print("\n".join(FAULTS), highlight=False)
         return
+    if summary:
+        sys.stdout.writelines(f"{line}\n" for line in markdown(read(summary)))
+        return
     topology = bad_weather(brokers)
     shape = shape_of(topology)
     with failures():
         chosen = named(_names(faults, shape), shape)
         wanted_seeds = _numbers(seeds) if seeds else [seed]
         published = duration or max(_LEAST_SECONDS, trades / _TRADES_A_SECOND)
+        if jobs > 1:
+            options = [f"--trades={trades}", f"--duration={published}", f"--brokers={brokers}"]
+            options += [*([f"--faults={faults}"] if faults else []), *(["--json"] if as_json else [])]
+            if not side_by_side(jobs, wanted_seeds, state.resolve() / "chaos", options):
+                raise typer.Exit(Exit.FAILED)
+            return
         stacks = Stacks(state.resolve() / "chaos", teller(), topology)
         try:
             clean = [_one(stacks, Wanted(each, trades, published, chosen), as_json) for each in wanted_seeds]

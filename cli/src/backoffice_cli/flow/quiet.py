@@ -43,7 +43,7 @@ def outbox_pending(platform: Platform) -> int:
 
 
 async def lag(bootstrap_servers: str) -> int:
-    """Return how many records the services' consumer groups, all of them together, have yet to read."""
+    """Return how many records all consumer groups together have yet to read: the services' and the simulators'."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers)
     await asyncio.gather(admin.start(), consumer.start())
@@ -61,7 +61,7 @@ async def lag(bootstrap_servers: str) -> int:
 
 
 class Quiet:
-    """Waits until no consumer lags, no outbox holds anything, and no event took effect for a while."""
+    """Waits until no consumer and no simulator lags, no outbox holds anything, and nothing took effect for a while."""
 
     def __init__(
         self,
@@ -84,7 +84,11 @@ class Quiet:
             now = consumed(self._platform)
             if busy() or now != seen:
                 seen, since = now, time.monotonic()
-            elif time.monotonic() - since >= still_for and self._is_drained():
+            elif (
+                time.monotonic() - since >= still_for
+                and self._is_drained()
+                and consumed(self._platform) == now
+            ):
                 return
         raise StackError(
             f"Events were still on their way after {at_most:.0f} s.",

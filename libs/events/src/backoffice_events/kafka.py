@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
 
 from backoffice_events.records import Record
 
@@ -80,7 +80,8 @@ class KafkaSender:
             *[self._in_turn(producer, place, records, positions) for place, positions in partitions.items()]
         )
         unsent = {position: error for outcome in outcomes for position, error in outcome.items()}
-        if unsent and self._producer is producer:
+        silent = any(isinstance(error, KafkaConnectionError) for error in failed.values())
+        if (unsent or silent) and self._producer is producer:
             await self.stop()
         return failed | unsent
 
@@ -122,9 +123,23 @@ async def _partition_count(producer: Any, topic: str) -> int | Exception:
         failure: Exception = error
         return failure
     except TimeoutError:
-        unknown: Exception = UnknownTopicOrPartitionError(f"no topic {topic}")
-        return unknown
+        return await _why_unknown(producer, topic)
     return len(partitions)
+
+
+async def _why_unknown(producer: Any, topic: str) -> Exception:
+    """Tell a topic that does not exist from a broker that does not answer.
+
+    aiokafka keeps a connection whose other end is gone, and asks it again and again: only a new producer gets another.
+    """
+    try:
+        if await asyncio.wait_for(producer.client.force_metadata_update(), METADATA_SECONDS):
+            unknown: Exception = UnknownTopicOrPartitionError(f"no topic {topic}")
+            return unknown
+    except TimeoutError:
+        pass
+    silent: Exception = KafkaConnectionError("no broker answers")
+    return silent
 
 
 async def _send_partition(

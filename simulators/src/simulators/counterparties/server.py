@@ -19,11 +19,12 @@ from simulators.counterparties.confirming import Counterparties
 from simulators.counterparties.settings import CounterpartySettings
 from simulators.market import REFERENCE_TOPICS, Market
 from simulators.record import OwnRecord
-from simulators.topics import decoded, poll, reading, until_now
+from simulators.topics import decoded, poll, progress, reading, until_now
 
 log = structlog.get_logger(__name__)
 
 SOURCE = "urn:counterparties:simulator"
+_GROUP = "simulators.counterparties"
 _RETRY_SECONDS = 1.0
 
 
@@ -49,10 +50,13 @@ async def _run(settings: CounterpartySettings, stop: asyncio.Event) -> None:
         Publisher(bootstrap_servers=servers, source=SOURCE) as publisher,
         reading(servers, REFERENCE_TOPICS) as facts,
         reading(servers, [FRONTOFFICE_TRADES]) as trades,
+        progress(servers, _GROUP) as answered,
     ):
         await _learn(market, facts)
         while not stop.is_set():
-            for received in decoded(await poll(trades)):
+            records = await poll(trades)
+            answered.note(records)
+            for received in decoded(records):
                 right = firms.hear(received.event)
                 if right is None:
                     continue
@@ -61,6 +65,8 @@ async def _run(settings: CounterpartySettings, stop: asyncio.Event) -> None:
             due = mailroom.due()
             words = [publisher.record(each.confirmation, event_id=each.event_id) for each in due]
             await record.send(publisher, words)
+            if mailroom.is_empty:
+                await answered.tell()
             await _learn(market, facts)
 
 
@@ -97,6 +103,11 @@ class Mailroom:
             self._count += 1
             due = time.monotonic() + float(self._seconds[sending.when])
             heapq.heappush(self._heap, (due, self._count, sending))
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether nothing waits to be sent."""
+        return not self._heap
 
     def due(self) -> Sequence[Sending]:
         """Give out what is due now."""

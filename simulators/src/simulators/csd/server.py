@@ -28,11 +28,12 @@ from simulators.csd.behaviour import Behaviour, Phase
 from simulators.csd.depository import Depository, Said
 from simulators.csd.settings import CsdSettings
 from simulators.record import OwnRecord
-from simulators.topics import decoded, poll, reading, until_now
+from simulators.topics import Progress, decoded, poll, progress, reading, until_now
 
 log = structlog.get_logger(__name__)
 
 SOURCE = "urn:csd:simulator"
+_GROUP = "simulators.csd"
 _FACTS = (REFERENCE_SETTLEMENT_CYCLES, REFERENCE_BUSINESS_DAYS)
 _TOPICS = {topic.name for topic in (*_FACTS, CSD_INSTRUCTIONS, CSD_ADVICES)}
 _RETRY_SECONDS = 1.0
@@ -60,14 +61,21 @@ async def _run(settings: CsdSettings, stop: asyncio.Event) -> None:
         voice = _Voice(publisher, OwnRecord(settings.record))
         said = await _said_before(servers)
         depository = Depository(Behaviour(settings.rates, settings.seed), said)
-        async with reading(servers, _FACTS) as facts, reading(servers, [CSD_INSTRUCTIONS]) as orders:
+        async with (
+            reading(servers, _FACTS) as facts,
+            reading(servers, [CSD_INSTRUCTIONS]) as orders,
+            progress(servers, _GROUP) as answered,
+        ):
             async for records in until_now(facts):
                 _hear(depository, records)
+                answered.note(records)
             async for records in until_now(orders):
                 await voice.speak(_hear(depository, records))
+                answered.note(records)
             depository.caught_up()
+            await answered.tell()
             log.info("csd is up", said_before=len(said))
-            await _go_on(depository, voice, (facts, orders), stop)
+            await _go_on(depository, voice, (facts, orders), answered, stop)
 
 
 async def _wait_for_topics(servers: str, stop: asyncio.Event) -> None:
@@ -85,6 +93,7 @@ async def _go_on(
     depository: Depository,
     voice: "_Voice",
     consumers: Sequence[AIOKafkaConsumer],
+    answered: Progress,
     stop: asyncio.Event,
 ) -> None:
     """Listen to both kinds of topics and answer, each batch after the one before it was said."""
@@ -96,6 +105,8 @@ async def _go_on(
             for consumer, heard in polls.items():
                 if heard.done():
                     await voice.speak(_hear(depository, heard.result()))
+                    answered.note(heard.result())
+                    await answered.tell()
                     polls[consumer] = asyncio.ensure_future(poll(consumer))
     finally:
         for task in (*polls.values(), stopped):

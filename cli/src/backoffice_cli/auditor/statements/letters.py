@@ -5,8 +5,9 @@ from collections import Counter
 from backoffice_cli.auditor.consumers import CONSUMERS
 from backoffice_cli.auditor.evidence.databases import Row
 from backoffice_cli.auditor.evidence.topics import DEAD_LETTERS, Logged
-from backoffice_cli.auditor.picture import Picture
+from backoffice_cli.auditor.picture import Picture, is_stray
 from backoffice_cli.auditor.report import Statement
+from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES
 from backoffice_events.messaging.headers import unpack
 
 _ABOUT = "dlq_"
@@ -36,6 +37,25 @@ def parked_events_are_explained(picture: Picture) -> Statement:
             key = f"{service} {row['consumer']} {row['key']} {_place(row)}, open dead letter of its key"
             statement.expect(key, True, explained)
         statement.checked += not rows.parked
+    return statement
+
+
+def no_real_event_is_given_up(picture: Picture) -> Statement:
+    """Find what each dead letter that was not redriven is: somebody's garbage, or an event that is lost to the books.
+
+    Reports of the front office have a statement of their own, which knows which of them had to be refused.
+    """
+    statement = Statement(
+        "no event of platform, counterparties or CSD ends as a dead letter: only garbage is discarded or stays open"
+    )
+    for service, rows in picture.evidence.messaging.items():
+        for row in rows.dead_letters:
+            if row["topic"] == FRONTOFFICE_TRADES.name or _before_the_run(picture, row):
+                continue
+            real = row["status"] != "redriven" and not is_stray(row, picture.strays)
+            key = f"{service} {row['consumer']} {row['key']} {_place(row)} {row['event_type']} {row['event_id']}"
+            found = f"{row['status']}: {row['reason']}" if real else "taken, or garbage"
+            statement.expect(key, "taken, or garbage", found)
     return statement
 
 
@@ -113,6 +133,7 @@ def _place(row: Row) -> str:
 STATEMENTS = (
     outboxes_are_drained,
     parked_events_are_explained,
+    no_real_event_is_given_up,
     dead_letters_are_whole,
     dead_letters_are_copied,
 )

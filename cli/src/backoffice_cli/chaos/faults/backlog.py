@@ -2,7 +2,10 @@
 
 import random
 import signal
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 import psutil
 
@@ -12,6 +15,7 @@ from backoffice_cli.stack.errors import StackError
 
 _CONSUMER = "trade-capture"
 _CHUNK = 500
+_STORED_SECONDS = 300
 _MB = 1_000_000
 MOST_GROWTH_MB = 100
 """A batch in hand, what the client has fetched ahead, and the allocator's slack; no backlog makes it more."""
@@ -41,10 +45,12 @@ class Backlog(OneFault):
         stage.kept(planned).update(pid=pid, before=_memory_mb(pid))
         stage.signal(planned.target, signal.SIGSTOP)
         left = int(planned.parameters["records"])
+        sendings = []
         while left:
             chunk = published[: min(left, _CHUNK)]
-            stage.front_office.send(chunk, "duplicate")
+            sendings.append(stage.front_office.send(chunk, "duplicate"))
             left -= len(chunk)
+        stage.aside(partial(_await_all, sendings))
         stage.note(planned, f"asleep; {planned.parameters['records']:,} records are sent again")
 
     def heal(self, stage: Stage, planned: Planned) -> None:
@@ -57,6 +63,11 @@ class Backlog(OneFault):
             return
         stage.note(planned, "awake")
         stage.aside(lambda: _watch(stage, planned, pid, before))
+
+
+def _await_all(sendings: Sequence[Future[None]]) -> None:
+    for each in sendings:
+        each.result(_STORED_SECONDS)
 
 
 def _watch(stage: Stage, planned: Planned, pid: int, before: int) -> None:

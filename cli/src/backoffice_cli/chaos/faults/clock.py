@@ -1,16 +1,13 @@
 """The wall clocks of services jump back and forth, and are set to other time zones."""
 
-import contextlib
-import os
 import random
-import signal
 import threading
 from pathlib import Path
 
-from backoffice_cli.chaos.fault import Drawn, Fault, NotNowError, OneFault, Planned, Shape
-from backoffice_cli.chaos.faults.processes import BACK_SECONDS, await_return
+from backoffice_cli.chaos.fault import Drawn, Fault, OneFault, Planned, Shape
+from backoffice_cli.chaos.faults.processes import await_return, restart, start_otherwise
 from backoffice_cli.chaos.stage import Stage
-from backoffice_cli.stack.overrides import Override, override, override_of
+from backoffice_cli.stack.overrides import Override
 from backoffice_cli.stack.paths import write_whole
 
 _HOUR = 3600
@@ -34,16 +31,13 @@ class ClockJumps(OneFault):
 
     def inject(self, stage: Stage, planned: Planned) -> None:
         """Start the service with a clock that follows a file, and let it jump once it runs."""
-        if override_of(stage.folder, planned.target) != Override():
-            raise NotNowError("it is sabotaged already")
-        pid, file = stage.pid(planned.target), _clock_of(stage, planned)
+        file = _clock_of(stage, planned)
         write_whole(file, "0")
         environment = {
             "BACKOFFICE_SABOTAGE": f"clock:{file}",
             "TZ": str(planned.parameters["zone"]),
         }
-        override(stage.folder, planned.target, Override(_LAUNCHER, environment=environment))
-        _end(pid)
+        pid = start_otherwise(stage, planned.target, Override(_LAUNCHER, environment=environment))
         jumped = stage.kept(planned)["jumped"] = threading.Event()
 
         def jump() -> None:
@@ -65,22 +59,14 @@ class ClockJumps(OneFault):
             stage.kept(planned)["jumped"].wait()
             write_whole(_clock_of(stage, planned), "0")
             stage.note(planned, "jumps back")
-            override(stage.folder, planned.target, None)
-            stage.until(lambda: stage.component(planned.target).pid is not None, BACK_SECONDS)
-            pid = stage.pid(planned.target)
-            _end(pid)
-            await_return(stage, planned.target, pid)
+            stage.give_back(planned.target)
+            restart(stage, planned.target)
 
         stage.aside(set_right)
 
 
 def _clock_of(stage: Stage, planned: Planned) -> Path:
     return stage.folder / "clocks" / planned.target
-
-
-def _end(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
 
 
 FAULTS: tuple[Fault, ...] = (ClockJumps(),)

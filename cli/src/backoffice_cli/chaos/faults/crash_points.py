@@ -9,11 +9,12 @@ from pathlib import Path
 
 from backoffice_cli.chaos.children import Child, start_worker
 from backoffice_cli.chaos.fault import Act, Drawn, Fault, Need, Planned, Shape
+from backoffice_cli.chaos.faults.processes import start_otherwise
 from backoffice_cli.chaos.sabotage import crash_points
 from backoffice_cli.chaos.sabotage.__main__ import ONCE, WHAT
 from backoffice_cli.chaos.stage import Stage
 from backoffice_cli.stack import children
-from backoffice_cli.stack.overrides import Override, override
+from backoffice_cli.stack.overrides import Override
 
 LAUNCHER = "backoffice_cli.chaos.sabotage"
 REBALANCES = ("revoking", "assigned")
@@ -58,9 +59,8 @@ class CrashPoint:
         once = stage.folder / "sabotage" / f"{time.monotonic_ns()}.fired"
         once.parent.mkdir(exist_ok=True)
         environment = {WHAT: sabotage, ONCE: str(once)}
-        override(stage.folder, planned.target, Override(launcher=LAUNCHER, environment=environment))
-        pid = stage.signal(planned.target, signal.SIGTERM)
-        stage.kept(planned).update(once=once, pid=pid)
+        start_otherwise(stage, planned.target, Override(launcher=LAUNCHER, environment=environment))
+        stage.kept(planned)["once"] = once
         if self.point in REBALANCES:
             name = f"{planned.target}-joiner"
             stage.kept(planned)["joiner"] = start_worker(stage, planned.target, name)
@@ -68,11 +68,11 @@ class CrashPoint:
 
     def heal(self, stage: Stage, planned: Planned) -> None:
         """Let its next start be as usual, and look back once all is quiet: it may die on what has piled up."""
-        override(stage.folder, planned.target, None)
+        stage.give_back(planned.target)
         kept = stage.kept(planned)
         joiner: Child | None = kept.get("joiner")
         if joiner is not None:
-            children.stop([(joiner, signal.SIGTERM)])
+            stage.aside(partial(children.stop, [(joiner, signal.SIGTERM)]))
         stage.afterwards(partial(self._look_back, stage, planned))
 
     def _look_back(self, stage: Stage, planned: Planned) -> None:

@@ -29,6 +29,7 @@ class ConnectionsEnd(OneFault):
 
     name: str
     told: bool
+    weight: float = 1.0
     needs: frozenset[Need] = frozenset({Need.PROXIES})
 
     def draw(self, draw: random.Random, shape: Shape) -> Drawn:
@@ -96,7 +97,7 @@ def _condition(planned: Planned) -> Condition:
 
 FAULTS: tuple[Fault, ...] = (
     ConnectionsEnd("connections-cut", told=True),
-    ConnectionsEnd("connections-lost", told=False),
+    ConnectionsEnd("connections-lost", told=False, weight=0.3),  # a client's time-out of 40 s each time
     Impaired("slow-network", (Passage.OPEN,), 3.0, 15.0, slowest=0.05),
     Impaired("unreachable", (Passage.REFUSED,), 1.0, 15.0),
     Impaired("black-hole", (Passage.HELD,), 1.0, 20.0, directions=tuple(Direction)),

@@ -2,7 +2,9 @@
 
 import random
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -34,6 +36,7 @@ _INTERNAL: Final = [
     )
 ]
 _READ_BY_ONE: Final = [CSD_ADVICES.name, COUNTERPARTY_CONFIRMATIONS.name]
+_STORED_SECONDS: Final = 300
 _BURST: Final = 700
 """More than the 500 events that a consumer looks back on, so that more than half of them are poison."""
 
@@ -43,6 +46,11 @@ class _Misbehaviour(OneFault):
 
     def heal(self, stage: Stage, planned: Planned) -> None:
         """Nothing is left to take back: what was sent was sent."""
+
+    def send(self, stage: Stage, sending: Future[None], what: str, planned: Planned) -> None:
+        """See, beside the run, that the broker stores what is being sent: it may be away for a while."""
+        stage.note(planned, what)
+        stage.aside(partial(sending.result, _STORED_SECONDS))
 
 
 def _good_ones(stage: Stage) -> list[tuple[Report, Record]]:
@@ -71,8 +79,8 @@ class Duplicates(_Misbehaviour):
         if not published:
             raise NotNowError("nothing is published yet")
         chosen = _sample(planned.parameters, range(len(published)))
-        stage.front_office.send([published[place][1] for place in sorted(chosen)], "duplicate")
-        stage.note(planned, f"{len(chosen)} records sent again")
+        sending = stage.front_office.send([published[place][1] for place in sorted(chosen)], "duplicate")
+        self.send(stage, sending, f"{len(chosen)} records sent again", planned)
 
 
 @dataclass(frozen=True)
@@ -91,8 +99,8 @@ class Resends(_Misbehaviour):
         """Report them again."""
         good = _good_ones(stage)
         chosen = [good[place][0] for place in sorted(_sample(planned.parameters, range(len(good))))]
-        stage.front_office.publish([Report(each.report, new_id(), "resends") for each in chosen])
-        stage.note(planned, f"{len(chosen)} executions reported again under new ids")
+        sending = stage.front_office.publish([Report(each.report, new_id(), "resends") for each in chosen])
+        self.send(stage, sending, f"{len(chosen)} executions reported again under new ids", planned)
 
 
 @dataclass(frozen=True)
@@ -133,8 +141,8 @@ class Poison(_Misbehaviour):
         if not isinstance(model, TradeExecuted):
             raise NotNowError("no execution is published yet")
         kinds = _generator(planned.parameters).sample(list(BAD_DATA), len(BAD_DATA))
-        stage.front_office.publish([_bad(model, kind, planned.number) for kind in kinds])
-        stage.note(planned, f"{len(kinds)} kinds of bad data")
+        sending = stage.front_office.publish([_bad(model, kind, planned.number) for kind in kinds])
+        self.send(stage, sending, f"{len(kinds)} kinds of bad data", planned)
 
 
 def _bad(model: TradeExecuted, kind: str, number: int) -> Report:
@@ -159,9 +167,9 @@ class Strays(_Misbehaviour):
         keys = _keys(stage)
         chosen = [keys[place] for place in sorted(_sample(planned.parameters, range(len(keys))))]
         draw = _generator(planned.parameters)
-        records = [_garbage(planned.target, key.encode(), draw) for key in chosen]
-        stage.front_office.send(records, "stray")
-        stage.note(planned, f"{len(records)} records of garbage under the keys of trades")
+        records = [garbage(planned.target, key.encode(), draw) for key in chosen]
+        sending = stage.front_office.send(records, "stray")
+        self.send(stage, sending, f"{len(records)} records of garbage under the keys of trades", planned)
 
 
 @dataclass(frozen=True)
@@ -178,12 +186,13 @@ class PoisonBurst(_Misbehaviour):
     def inject(self, stage: Stage, planned: Planned) -> None:
         """Send it."""
         draw = _generator(planned.parameters)
-        records = [_garbage(planned.target, f"stray-{new_id()}".encode(), draw) for _ in range(_BURST)]
-        stage.front_office.send(records, "stray")
-        stage.note(planned, f"{len(records)} records of garbage")
+        records = [garbage(planned.target, f"stray-{new_id()}".encode(), draw) for _ in range(_BURST)]
+        self.send(
+            stage, stage.front_office.send(records, "stray"), f"{len(records)} records of garbage", planned
+        )
 
 
-def _garbage(topic: str, key: bytes, draw: random.Random) -> Record:
+def garbage(topic: str, key: bytes, draw: random.Random) -> Record:
     """Return a record that is no event of any release: by its bytes, its type or its form."""
     made: Sequence[Callable[[], tuple[bytes | None, dict[str, bytes]]]] = (
         lambda: (draw.randbytes(draw.randint(1, 200)), {}),
@@ -201,7 +210,7 @@ def _garbage(topic: str, key: bytes, draw: random.Random) -> Record:
         "content-type": b"application/json",
         **headers,
     }
-    return Record(topic, key, value, tuple(attributes.items()))
+    return Record(topic, key, value, list(attributes.items()))
 
 
 def _keys(stage: Stage) -> list[str]:

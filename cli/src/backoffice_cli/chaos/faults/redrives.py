@@ -1,6 +1,7 @@
 """Events refused for a while, then redriven by two people at once while the next ones of their trades arrive."""
 
 import random
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from backoffice_cli.stack.errors import StackError
 
 _ACCOUNTS: Final = ("1100", "1210", "1310", "2110", "6110")
 _PEOPLE: Final = (1, 2)
-_INSIST_SECONDS: Final = 60
+_INSIST_SECONDS: Final = 120
 _SHORT_SECONDS: Final = 3
 _MOST: Final = 300
 
@@ -40,14 +41,25 @@ class ClosedAccount(OneFault):
         stage.note(planned, "closed")
 
     def heal(self, stage: Stage, planned: Planned) -> None:
-        """Open it and have two people redrive every dead letter, at the same time."""
-        stage.insist(partial(set_account, stage, planned.target, "open"), _INSIST_SECONDS)
-        stage.note(planned, "opened again")
-        for person in _PEOPLE:
-            stage.aside(partial(self._redrive, stage, planned, person))
+        """Open it and have two people redrive every dead letter, at the same time: beside the run.
 
-    def _redrive(self, stage: Stage, planned: Planned, person: int) -> None:
+        The ledger may be away because of another fault, which the run has yet to take back.
+        """
+        opened = threading.Event()
+        stage.aside(partial(self._open, stage, planned, opened))
+        for person in _PEOPLE:
+            stage.aside(partial(self._redrive, stage, planned, opened, person))
+
+    def _open(self, stage: Stage, planned: Planned, opened: threading.Event) -> None:
+        try:
+            stage.insist(partial(set_account, stage, planned.target, "open"), _INSIST_SECONDS)
+            stage.note(planned, "opened again")
+        finally:
+            opened.set()
+
+    def _redrive(self, stage: Stage, planned: Planned, opened: threading.Event, person: int) -> None:
         """Redrive one by one what is open; what the other was faster with is left alone."""
+        opened.wait()
         results = stage.insist(partial(redrive_each, stage, "ledger", person), _INSIST_SECONDS)
         said = ", ".join(f"{number} {result}" for result, number in sorted(results.items()))
         stage.note(planned, f"person {person} redrove: {said or 'nothing was open'}")

@@ -8,10 +8,10 @@ from functools import partial
 
 from backoffice_cli.chaos.children import Child, start_worker
 from backoffice_cli.chaos.fault import Act, Drawn, Fault, NotNowError, OneFault, Parameters, Planned, Shape
-from backoffice_cli.chaos.faults.processes import await_return
+from backoffice_cli.chaos.faults.processes import restart, start_otherwise
 from backoffice_cli.chaos.stage import Stage
 from backoffice_cli.stack import children
-from backoffice_cli.stack.overrides import Override, override
+from backoffice_cli.stack.overrides import Override
 
 _LEAVES = {"finishes": signal.SIGTERM, "dies": signal.SIGKILL}
 _LEAVES_WITHIN_SECONDS = 60
@@ -37,7 +37,10 @@ class Replicas(OneFault):
         stage.note(planned, f"{len(names)} more workers started")
 
     def heal(self, stage: Stage, planned: Planned) -> None:
-        """Have them leave."""
+        """Have them leave, beside the run."""
+        stage.aside(partial(self._leave, stage, planned))
+
+    def _leave(self, stage: Stage, planned: Planned) -> None:
         number = _LEAVES[str(planned.parameters["leaves"])]
         workers: list[Child] = stage.kept(planned)["workers"]
         codes = [worker.poll() for worker in workers]
@@ -59,12 +62,11 @@ class SplitProcess(OneFault):
 
     def inject(self, stage: Stage, planned: Planned) -> None:
         """Have the supervisor start the API alone, and a worker beside it; the first worker dies a moment later."""
-        override(stage.folder, planned.target, Override(command="api"))
-        pid = stage.signal(planned.target, signal.SIGTERM)
+        start_otherwise(stage, planned.target, Override(command="api"))
         workers = [
             start_worker(stage, planned.target, f"{planned.target}-worker-{number}") for number in (1, 2)
         ]
-        stage.kept(planned).update(pid=pid, workers=workers)
+        stage.kept(planned)["workers"] = workers
         stage.note(planned, "API alone, two workers beside it")
         stage.aside(partial(self._kill_in_between, stage, planned))
 
@@ -76,7 +78,7 @@ class SplitProcess(OneFault):
         stage.note(planned, "SIGKILL to one worker")
         time.sleep(lasts / 4)
         try:
-            stage.kept(planned)["pid"] = stage.signal(planned.target, signal.SIGKILL)
+            stage.signal(planned.target, signal.SIGKILL)
         except NotNowError as reason:
             stage.note(planned, f"the API was not killed: {reason}")
         else:
@@ -84,15 +86,16 @@ class SplitProcess(OneFault):
 
     def heal(self, stage: Stage, planned: Planned) -> None:
         """Return to one process for both."""
-        override(stage.folder, planned.target, None)
-        stage.until(lambda: stage.component(planned.target).pid is not None, _LEAVES_WITHIN_SECONDS)
-        pid = stage.signal(planned.target, signal.SIGTERM)
+        stage.give_back(planned.target)
+        stage.aside(partial(self._unite, stage, planned))
+
+    def _unite(self, stage: Stage, planned: Planned) -> None:
+        restart(stage, planned.target)
         workers: list[Child] = stage.kept(planned)["workers"]
         children.stop(
             [(worker, signal.SIGTERM) for worker in workers], patience_seconds=_LEAVES_WITHIN_SECONDS
         )
         stage.note(planned, "API and worker in one process again")
-        stage.aside(partial(await_return, stage, planned.target, pid))
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,7 @@ class RollingRestart(OneFault):
 
     def _restart_all(self, stage: Stage, planned: Planned) -> None:
         for service in planned.target.split(","):
-            stage.until(lambda name=service: stage.is_ready(name), _LEAVES_WITHIN_SECONDS)  # type: ignore[misc]
-            pid = stage.signal(service, signal.SIGTERM)
-            await_return(stage, service, pid)
+            restart(stage, service)
             stage.note(planned, f"{service} restarted")
 
     def heal(self, stage: Stage, planned: Planned) -> None:
