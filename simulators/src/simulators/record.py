@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,11 @@ class OwnRecord:
         """Write down what is about to be said, say it, and write down that it was heard."""
         if not records:
             return
-        self._write([_intended(record) for record in records])
+        self._write(_intended(record) for record in records)
         await publisher.send(records)
-        self._write([{"stage": "acknowledged", "event_id": _id(record)} for record in records])
+        self._write({"stage": "acknowledged", "event_id": _id(record)} for record in records)
 
-    def _write(self, lines: Sequence[dict[str, Any]]) -> None:
+    def _write(self, lines: Iterable[dict[str, Any]]) -> None:
         if self._file is not None:
             now = datetime.now(UTC).isoformat()
             self._file.write(b"".join(json.dumps({**line, "at": now}).encode() + b"\n" for line in lines))

@@ -1,7 +1,6 @@
 """The process: `python -m <package>.main all|api|worker|migrate|replay`."""
 
 import asyncio
-import gc
 import sys
 from collections.abc import Callable
 
@@ -44,19 +43,7 @@ def run(build: Callable[[], Service]) -> None:
     elif command == "replay":
         raise SystemExit(replay.main(service, arguments[0]))
     else:
-        _spare_the_collector()
         asyncio.run(serve(service, api=command != "worker", worker=command != "api"))
-
-
-def _spare_the_collector() -> None:
-    """Keep the garbage collector from walking the modules, routes and tables over and over.
-
-    A batch makes tens of thousands of short-lived objects that reference counting frees; each full collection they set
-    off would visit everything that was ever imported. Measured on trade-capture's handlers: a third of their CPU.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def _migrate(service: Service) -> None:

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -101,21 +101,32 @@ def encode(
     Raises ValueError when a number or the whole is larger than any consumer takes.
     """
     contract = type(event)
-    key = event.key()
+    key = event.key().encode()
     value = _value(event)
+    content_type, event_type, sender = _standing_headers(contract, source)
     headers = [
         _SPEC_VERSION,
         ("ce_id", event_id.encode()),
-        ("ce_type", contract.event_type.encode()),
-        ("ce_source", source.encode()),
+        event_type,
+        sender,
         ("ce_time", time.isoformat().encode()),
-        ("ce_subject", (key_bytes := key.encode())),
-        ("ce_partitionkey", key_bytes),
-        (_CONTENT_TYPE, contract.content_type.encode()),
+        ("ce_subject", key),
+        ("ce_partitionkey", key),
+        content_type,
     ]
     if traceparent is not None:
         headers.append((TRACEPARENT, traceparent.encode()))
-    return Record(contract.topic.name, key_bytes, value, headers)
+    return Record(contract.topic.name, key, value, headers)
+
+
+@lru_cache(maxsize=256)
+def _standing_headers(contract: type[Event], source: str) -> tuple[tuple[str, bytes], ...]:
+    """Return what is the same in all of a sender's events of one type: content type, type and source."""
+    return (
+        (_CONTENT_TYPE, contract.content_type.encode()),
+        ("ce_type", contract.event_type.encode()),
+        ("ce_source", source.encode()),
+    )
 
 
 def _value(event: Event) -> bytes:

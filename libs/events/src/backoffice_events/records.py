@@ -1,7 +1,8 @@
 """What travels through Kafka, as bytes: the one shape that producer, outbox, consumer and dead letters share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -9,9 +10,11 @@ MAX_VALUE_BYTES = 262_144
 """Largest value of one event. A larger one is refused when it is published and dead-lettered when it arrives."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One Kafka record. partition and offset are -1 until the broker has placed it; value None is a tombstone."""
+class Record(msgspec.Struct, frozen=True):
+    """One Kafka record. partition and offset are -1 until the broker has placed it; value None is a tombstone.
+
+    A struct, as events are: a frozen dataclass takes six times as long to make, and a trade's road makes thirty.
+    """
 
     topic: str
     key: bytes | None

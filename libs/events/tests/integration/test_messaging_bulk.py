@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -86,6 +87,22 @@ async def test_rows_in_conflict_are_left_out_of_what_is_returned(connection: Asy
     assert [row.id for row in new] == [second]
 
 
+async def test_appended_rows_come_back_as_they_went_in(connection: AsyncConnection) -> None:
+    rows = [{"id": new_id(), **FULL}, {"id": new_id(), **EMPTY}]
+    await bulk.append(connection, everything, rows)
+    stored = (await connection.execute(select(everything).order_by(everything.c.id))).all()
+    assert [row._asdict() for row in stored] == rows
+
+
+async def test_what_is_appended_first_in_a_transaction_is_rolled_back_with_it(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(everything.metadata.create_all)
+    async with engine.connect() as connection:
+        await bulk.append(connection, everything, [{"id": new_id()}])
+        await connection.rollback()
+        assert (await connection.execute(select(everything))).all() == []
+
+
 async def test_update_sets_the_other_columns_of_rows_found_by_key(connection: AsyncConnection) -> None:
     first, second, absent = new_id(), new_id(), new_id()
     await bulk.insert(connection, everything, [{"id": first, **FULL}, {"id": second, **FULL}])
@@ -101,9 +118,12 @@ async def test_update_sets_the_other_columns_of_rows_found_by_key(connection: As
 
 async def test_no_rows_ask_the_database_nothing(connection: AsyncConnection) -> None:
     assert await bulk.insert(connection, everything, [], returning=["id"]) == []
+    await bulk.append(connection, everything, [])
     assert await bulk.update(connection, everything, [], key=["id"]) == []
 
 
 async def test_rows_of_different_shape_are_refused(connection: AsyncConnection) -> None:
     with pytest.raises(ValueError, match="same columns"):
         await bulk.insert(connection, everything, [{"id": new_id()}, {"id": new_id(), "note": "x"}])
+    with pytest.raises(ValueError, match="same columns"):
+        await bulk.append(connection, everything, [{"id": new_id()}, {"id": new_id(), "note": "x"}])

@@ -1,6 +1,5 @@
 import asyncio
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
+from msgspec.structs import replace
 
 from backoffice_events.cloudevents import decode, encode
 from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES, TradeExecuted

@@ -1,4 +1,4 @@
-"""Set-based writes for the event path: one statement over arrays, whatever the number of rows.
+"""Set-based writes for the event path: one statement, over arrays or by COPY, whatever the number of rows.
 
 Several times cheaper than a statement per row, and than SQLAlchemy's insertmanyvalues, whose SQL grows with the rows.
 """
@@ -16,6 +16,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 _dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves dialects untyped
 _quote = _dialect.identifier_preparer.quote
+_NOTHING = text("SELECT")
 
 
 async def insert(
@@ -37,6 +38,29 @@ async def insert(
     statement = _insert(table, columns, on_conflict, tuple(returning))
     result = await connection.execute(statement, _arrays(table, columns, rows))
     return list(result.all()) if returning else []
+
+
+async def append(connection: AsyncConnection, table: Table, rows: Rows) -> None:
+    """Add rows by COPY: half of what `insert` costs, for tables in which nothing can be in a row's way.
+
+    All rows have the keys of the first; columns that they leave out get the database's default. Raises the driver's own
+    errors (asyncpg.PostgresError), not SQLAlchemy's.
+    """
+    if not rows:
+        return
+    columns = tuple(rows[0])
+    arrays = _arrays(table, columns, rows)
+    driver: Any = await _driver_in_transaction(connection)
+    records = zip(*arrays.values(), strict=True)
+    await driver.copy_records_to_table(table.name, schema_name=table.schema, columns=columns, records=records)
+
+
+async def _driver_in_transaction(connection: AsyncConnection) -> Any:
+    """Return the driver's connection. SQLAlchemy begins its transaction only with its own first statement."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    if driver is not None and not driver.is_in_transaction():
+        await connection.execute(_NOTHING)
+    return driver
 
 
 async def update(

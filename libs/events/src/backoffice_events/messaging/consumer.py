@@ -32,7 +32,7 @@ class ConsumerOptions:
     dead_letter_window, dead_letter_share: the cap at which the consumer stops.
     """
 
-    max_records: int = 1000
+    max_records: int = 2000
     pace: float = 0.08
     poll: float = 1.0
     session_timeout: float = 10.0

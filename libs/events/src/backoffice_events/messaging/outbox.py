@@ -19,7 +19,7 @@ _NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', '')")
 _DEPTH = text("SELECT count(*), min(created_at) FROM outbox")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outgoing:
     """One record on its way out, with the CloudEvents id and type that its row shows."""
 
@@ -30,7 +30,7 @@ class Outgoing:
 
 async def write(connection: AsyncConnection, outgoing: Sequence[Outgoing], now: datetime) -> None:
     """Add records in order; the identity column numbers them so."""
-    await bulk.insert(connection, outbox, [_row(each, now) for each in outgoing])
+    await bulk.append(connection, outbox, [_row(each, now) for each in outgoing])
 
 
 def _row(outgoing: Outgoing, now: datetime) -> dict[str, Any]:

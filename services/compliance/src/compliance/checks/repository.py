@@ -108,7 +108,7 @@ async def save_states(connection: AsyncConnection, changed: Sequence[TradeState]
 
 async def save_decisions(connection: AsyncConnection, made: Sequence[Decision]) -> None:
     """Add decisions to the history."""
-    await bulk.insert(connection, decision, [msgspec.structs.asdict(each) for each in made])
+    await bulk.append(connection, decision, [msgspec.structs.asdict(each) for each in made])
 
 
 async def save_positions(connection: AsyncConnection, known: Positions) -> None:

@@ -36,4 +36,4 @@ def entry(
 
 async def append(connection: AsyncConnection, entries: Sequence[dict[str, Any]]) -> None:
     """Add lines to the history, in order."""
-    await bulk.insert(connection, status_event, entries)
+    await bulk.append(connection, status_event, entries)

@@ -1,6 +1,6 @@
 """Table `status_event`: everything that happened to a settlement; the database refuses to change or delete a row."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, LargeBinary, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, DateTime, Identity, LargeBinary, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSON
 
 from settlement.metadata import metadata
@@ -8,8 +8,8 @@ from settlement.metadata import metadata
 status_event = Table(
     "status_event",
     metadata,
+    Column("trade_id", Uuid(as_uuid=False), primary_key=True),
     Column("status_event_id", BigInteger, Identity(always=True), primary_key=True),
-    Column("trade_id", Uuid(as_uuid=False), nullable=False),
     Column("instruction_id", Text),
     Column("kind", Text, nullable=False),
     Column(
@@ -22,5 +22,4 @@ status_event = Table(
     Column("event_id", Uuid(as_uuid=False), comment="CloudEvents id of the event that said so"),
     Column("details", JSON, nullable=False),
     Column("document", LargeBinary, comment="ISO 20022 message, byte for byte"),
-    Index("status_event_trade", "trade_id", "status_event_id"),
 )

@@ -92,7 +92,7 @@ async def update(connection: AsyncConnection, changes: Iterable[tuple[Instructio
 async def create(connection: AsyncConnection, instructions: Iterable[Instruction], now: datetime) -> None:
     """Store instructions just sent, as they left; what happened to them since is for `update`."""
     rows = [{name: getattr(one, name) for name in _TERMS} | {"instructed_at": now} for one in instructions]
-    await bulk.insert(connection, instruction, rows)
+    await bulk.append(connection, instruction, rows)
 
 
 async def record_confirmations(
@@ -110,4 +110,4 @@ async def record_confirmations(
         }
         for one in confirmations
     ]
-    await bulk.insert(connection, confirmation, rows)
+    await bulk.append(connection, confirmation, rows)

@@ -99,7 +99,7 @@ async def insert_confirmations(connection: AsyncConnection, rows: Sequence[Mappi
 
 async def insert_outcomes(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add to the history of matching."""
-    await bulk.insert(connection, confirmation_outcome, without_empty_columns(rows))
+    await bulk.append(connection, confirmation_outcome, without_empty_columns(rows))
 
 
 async def acceptances_of(

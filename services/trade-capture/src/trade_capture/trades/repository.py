@@ -141,7 +141,7 @@ async def statements(
 
 async def insert_trades(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write trades that are new."""
-    await bulk.insert(connection, trade, without_empty_columns(rows))
+    await bulk.append(connection, trade, without_empty_columns(rows))
 
 
 async def update_trades(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -151,7 +151,7 @@ async def update_trades(connection: AsyncConnection, rows: Sequence[Mapping[str,
 
 async def insert_versions(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write what was taken in."""
-    await bulk.insert(connection, trade_version, without_empty_columns(rows))
+    await bulk.append(connection, trade_version, without_empty_columns(rows))
 
 
 async def insert_resends(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
