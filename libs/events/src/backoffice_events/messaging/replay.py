@@ -67,6 +67,9 @@ class Rebuild:
 
         Raises NotRebuildableError when a topic that is not compacted no longer begins at its beginning.
         """
+        places = [place for place, end in targets.items() if self.positions.get(place, 0) < end]
+        if not places:
+            return
         processor = Processor(self.spec, self.transactions, DeadLetterCap(share=1.0))
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap_servers,
@@ -75,7 +78,7 @@ class Rebuild:
         )
         try:
             await consumer.start()
-            await self._seek(consumer, targets)
+            await self._seek(consumer, places)
             async for records in _until(consumer, targets):
                 taken = [record for record in records if _place(record) not in leave_out]
                 self.read += len(records)
@@ -85,8 +88,7 @@ class Rebuild:
             await consumer.stop()
         self.positions.update(targets)
 
-    async def _seek(self, consumer: Any, targets: Mapping[TopicPartition, int]) -> None:
-        places = [place for place, end in targets.items() if self.positions.get(place, 0) < end]
+    async def _seek(self, consumer: Any, places: Sequence[TopicPartition]) -> None:
         consumer.assign(places)
         beginnings = await consumer.beginning_offsets(places)
         compacted = {topic.name for topic in self.spec.topics if topic.compacted}
