@@ -5,6 +5,7 @@ Only what an operator would do, by the runbooks: nothing here knows the inside o
 
 import signal
 from collections import Counter
+from functools import partial
 from typing import Final
 
 import httpx
@@ -84,9 +85,12 @@ def handle_dead_letters(stage: Stage) -> bool:
     """Redrive every open dead letter and discard what is refused again; tell whether there was any.
 
     Runbook: docs/runbooks/dead-letters.md. What is refused again cannot be read, now or ever: bad data of the front
-    office or what a fault sent. The audit would notice a real event among them.
+    office or what a fault sent. The audit would notice a real event among them. A service may still die at a crash
+    point that it has yet to pass: it is asked again.
     """
-    handled = [_handle(stage, service) for service in stage.platform.services]
+    handled = [
+        stage.insist(partial(_handle, stage, service), _READY_SECONDS) for service in stage.platform.services
+    ]
     return any(handled)
 
 

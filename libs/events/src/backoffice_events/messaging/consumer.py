@@ -33,7 +33,7 @@ class ConsumerOptions:
     """
 
     max_records: int = 2000
-    pace: float = 0.08
+    pace: float = 0.05
     poll: float = 1.0
     session_timeout: float = 10.0
     heartbeat: float = 1.0

@@ -24,7 +24,7 @@ from backoffice_events.records import Record
 MAX_ROWS: Final = 1000
 MAX_BYTES: Final = 8_388_608
 POLL_SECONDS: Final = 1.0
-PACE_SECONDS: Final = 0.02
+PACE_SECONDS: Final = 0.01
 CANDIDATE_SECONDS: Final = 1.0
 QUERY_SECONDS: Final = 30.0
 MEASURE_SECONDS: Final = 10.0
