@@ -3,10 +3,11 @@
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from backoffice_events.cloudevents import Received, UndecodableError, decode
 from backoffice_events.contracts.base import Event, Topic
+from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.records import Record
 
 _POLL_MS = 200
@@ -14,10 +15,10 @@ _MOST_RECORDS = 2_000
 
 
 @contextlib.asynccontextmanager
-async def reading(servers: str, topics: Iterable[Topic]) -> AsyncIterator[AIOKafkaConsumer]:
+async def reading(servers: str, topics: Iterable[Topic]) -> AsyncIterator[KafkaConsumer]:
     """Read every partition of the topics from its beginning."""
     names = [topic.name for topic in topics]
-    consumer = AIOKafkaConsumer(
+    consumer = KafkaConsumer(
         *names, bootstrap_servers=servers, auto_offset_reset="earliest", isolation_level="read_committed"
     )
     await consumer.start()
@@ -27,13 +28,13 @@ async def reading(servers: str, topics: Iterable[Topic]) -> AsyncIterator[AIOKaf
         await consumer.stop()
 
 
-async def poll(consumer: AIOKafkaConsumer) -> Sequence[ConsumerRecord]:
+async def poll(consumer: KafkaConsumer) -> Sequence[ConsumerRecord]:
     """Return what is new, waiting a moment for something."""
     batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MOST_RECORDS)
     return [record for records in batches.values() for record in records]
 
 
-async def until_now(consumer: AIOKafkaConsumer) -> AsyncIterator[Sequence[ConsumerRecord]]:
+async def until_now(consumer: KafkaConsumer) -> AsyncIterator[Sequence[ConsumerRecord]]:
     """Yield batches up to the end that the topics have at this moment."""
     ends = await consumer.end_offsets(consumer.assignment())
     while True:
@@ -56,7 +57,7 @@ class Progress:
     Nobody reads by them: they are there to be looked at, so that one can wait until everything is answered.
     """
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, consumer: KafkaConsumer) -> None:
         self._consumer = consumer
         self._dealt_with: dict[TopicPartition, int] = {}
 
@@ -79,7 +80,7 @@ class Progress:
 @contextlib.asynccontextmanager
 async def progress(servers: str, group: str) -> AsyncIterator[Progress]:
     """Tell how far one is under a group's name."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers, group_id=group, enable_auto_commit=False)
+    consumer = KafkaConsumer(bootstrap_servers=servers, group_id=group, enable_auto_commit=False)
     await consumer.start()
     try:
         yield Progress(consumer)

@@ -12,7 +12,7 @@ from io import BytesIO
 from typing import Any, Final, TypeAlias
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from backoffice_cli.bench.measure import CpuSeconds, cpu_seconds
 from backoffice_cli.bench.yardsticks import own_topic, produce
@@ -20,6 +20,7 @@ from backoffice_cli.platform import Platform
 from backoffice_cli.stack.ports import LOOPBACK
 from backoffice_cli.stack.topics import planned_topics
 from backoffice_events.ids import new_id
+from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.records import Record
 
 _MOST_TRADES: Final = 5_000
@@ -133,7 +134,7 @@ async def _events(platform: Platform, since: datetime, trades: int) -> dict[str,
 
 async def _consumed(platform: Platform, since: datetime, share: float) -> list[Record]:
     """Return the first records of each partition since a moment: a share of all there are."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=platform.bootstrap_servers)
+    consumer = KafkaConsumer(bootstrap_servers=platform.bootstrap_servers)
     await consumer.start()
     try:
         topics = [topic for topic in planned_topics() if topic.configs.get("cleanup.policy") == "delete"]

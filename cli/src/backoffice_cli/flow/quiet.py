@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 
 import httpx
-from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
 
 from backoffice_cli.platform import Platform, body_of
 from backoffice_cli.stack.errors import StackError
+from backoffice_events.kafka_consumer import KafkaConsumer
 
 _POLL_SECONDS = 1.0
 _CONSUMED = "messaging_client_consumed_messages"
@@ -45,7 +45,7 @@ def outbox_pending(platform: Platform) -> int:
 async def lag(bootstrap_servers: str) -> int:
     """Return how many records all consumer groups together have yet to read: the services' and the simulators'."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers)
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers)
     await asyncio.gather(admin.start(), consumer.start())
     try:
         groups = [group for group, _ in await admin.list_consumer_groups()]

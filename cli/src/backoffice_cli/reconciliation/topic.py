@@ -3,10 +3,11 @@
 from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from backoffice_cli.reconciliation.records import Place, Published, TradeKey
 from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES
+from backoffice_events.kafka_consumer import KafkaConsumer
 
 _POLL_MS = 500
 _MOST_RECORDS = 5_000
@@ -26,7 +27,7 @@ _decode = msgspec.json.Decoder(_Named).decode
 async def read_published(bootstrap_servers: str) -> Published:
     """Return every trade on the topic as it is now. Raises KafkaError when the broker does not answer."""
     published = Published()
-    consumer = AIOKafkaConsumer(
+    consumer = KafkaConsumer(
         bootstrap_servers=bootstrap_servers,
         enable_auto_commit=False,
         isolation_level="read_committed",  # as the services: what a transaction took back was never published

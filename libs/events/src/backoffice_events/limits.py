@@ -15,6 +15,9 @@ FRACTION_DIGITS = 10
 
 _QUANTUM = Decimal(1).scaleb(-FRACTION_DIGITS)
 _EXACT = Context(prec=INTEGER_DIGITS + FRACTION_DIGITS, traps=[InvalidOperation])
+_ODD_START = re.compile(rb'"[0-9.+\-eE]*[_\s\\\x80-\xff]')
+_PLAIN_NUMBER = re.compile(r"[0-9.+\-eE]+")
+_LENIENT_NUMBER = re.compile(r"[\d.+\-eE_\s]+")
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 Check = Callable[[Any], None]
@@ -34,6 +37,26 @@ def check_number(number: Decimal) -> None:
 def holds_nul(document: bytes) -> bool:
     """Tell whether a JSON document holds the character NUL, which PostgreSQL cannot store as text."""
     return b"\\u0000" in document and _ESCAPED_NUL.search(document) is not None
+
+
+def may_hold_odd_number(document: bytes) -> bool:
+    """Tell whether a JSON document may hold what only Python reads as a number: `1_0`, ` 1 `, fullwidth digits.
+
+    A quick look that no such number escapes; other text may look so as well, and `odd_numbers_marked` tells them apart.
+    """
+    return _ODD_START.search(document) is not None
+
+
+def odd_numbers_marked(value: Any) -> Any:
+    """Return a decoded JSON value in which such numbers can no longer be read, and text of that look still can."""
+    if isinstance(value, str):
+        odd = _LENIENT_NUMBER.fullmatch(value) and not _PLAIN_NUMBER.fullmatch(value)
+        return "?" * len(value) if odd else value
+    if isinstance(value, list):
+        return [odd_numbers_marked(each) for each in value]
+    if isinstance(value, dict):
+        return {name: odd_numbers_marked(each) for name, each in value.items()}
+    return value
 
 
 def number_check(contract: type[Event]) -> Check:

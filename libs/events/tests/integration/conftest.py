@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -20,6 +19,7 @@ from backoffice_events.cloudevents import decode, encode
 from backoffice_events.contracts import base
 from backoffice_events.contracts.base import Event, Topic, event
 from backoffice_events.ids import new_id
+from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.messaging import Batch, Transactions, outbox, schema
 from backoffice_events.messaging.relay import Relay
 from backoffice_events.messaging.tables import metadata
@@ -177,7 +177,7 @@ class Stage:
 
     async def records(self, topic: str) -> list[Record]:
         """Return every record of a topic, per partition in order."""
-        consumer = AIOKafkaConsumer(topic, bootstrap_servers=self.kafka, auto_offset_reset="earliest")
+        consumer = KafkaConsumer(topic, bootstrap_servers=self.kafka, auto_offset_reset="earliest")
         await consumer.start()
         try:
             ends = await consumer.end_offsets(consumer.assignment())

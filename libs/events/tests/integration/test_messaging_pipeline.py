@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from backoffice_events.cloudevents import encode
 from backoffice_events.ids import new_id
@@ -304,6 +305,38 @@ async def test_what_a_transaction_leaves_behind_its_records_is_no_lag(scene: Sce
     committed = await admin.list_consumer_group_offsets(scene.spec.group)
     await admin.close()
     assert committed[place.topic_partition].offset == place.offset + 2, "behind the record and its marker"
+
+
+class NotText(str):
+    """A header's name as a client sends it that doesn't care for UTF-8."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any) -> bytes:
+        return b"caf\xe9"
+
+
+@pytest.mark.parametrize("compression", [None, "gzip", "snappy", "lz4", "zstd"])
+async def test_a_header_whose_name_is_no_text_stops_nobody(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, compression: str | None
+) -> None:
+    for module in ("message_accumulator", "producer"):  # the compiled one insists on text
+        name = f"aiokafka.producer.{module}.DefaultRecordBatchBuilder"
+        monkeypatch.setattr(name, _DefaultRecordBatchBuilderPy)
+    async with AIOKafkaProducer(
+        bootstrap_servers=scene.stage.kafka, compression_type=compression, linger_ms=100
+    ) as producer:
+        for number in (1, 2, 3):
+            event = scene.made(name="a", number=number)
+            record = encode(event, event_id=new_id(), source="urn:test", time=datetime.now(UTC))
+            headers = [*record.headers, *([(NotText("no text"), b"x")] if number == 2 else [])]
+            await producer.send(record.topic, record.value, key=record.key, headers=headers)
+    consumer = scene.consumer(poll=0.1)
+    async with running(consumer):
+        await scene.applied(3)
+    await scene.each_once_in_order(3, "a")
+    read = await scene.stage.records(scene.made.topic.name)
+    assert [name for record in read for name, _ in record.headers if "caf" in name] == ["caf\\xe9"]
 
 
 async def test_dead_letters_reach_their_topic(scene: Scene) -> None:

@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,6 +143,40 @@ def with_value(change: Callable[[bytes], bytes]) -> Record:
 def test_a_number_that_no_column_holds_is_undecodable(number: str) -> None:
     with pytest.raises(UndecodableError, match=r"not a number of at most|Expected"):
         decode(with_value(lambda value: value.replace(b'"190.25"', f'"{number}"'.encode())))
+
+
+ODD_NUMBERS = [
+    "1_0",
+    "_1",
+    "1._5",
+    "1e_5",
+    " 1",
+    "1 ",
+    "1\\n",
+    "\\t1",
+    "1\u00a0",
+    "\uff11\uff12",
+    "\\uff11",
+    "\u0663",
+]
+
+
+@pytest.mark.parametrize("number", ODD_NUMBERS)
+def test_a_number_that_only_python_reads_as_one_is_undecodable_and_named(number: str) -> None:
+    with pytest.raises(UndecodableError, match=r"decimal.*\$\.price"):
+        decode(with_value(lambda value: value.replace(b'"190.25"', f'"{number}"'.encode())))
+
+
+@pytest.mark.parametrize("text", ODD_NUMBERS)
+def test_a_text_may_look_like_such_a_number(text: str) -> None:
+    record = with_value(lambda value: value.replace(b'"EQ1"', f'"{text}"'.encode()))
+    assert decode(record).event == execution(book=msgspec.json.decode(f'"{text}"'))
+
+
+@pytest.mark.parametrize("number", [b'"190.25"', b"190.25", b'"1.9025E+2"', b'"\\u00319\\u0030.25"'])
+def test_a_plain_number_is_taken_however_the_json_is_laid_out(number: bytes) -> None:
+    record = with_value(lambda value: value.replace(b'"190.25"', number).replace(b'":', b'": '))
+    assert decode(record).event == execution()
 
 
 def test_a_number_in_a_list_is_looked_at_too() -> None:

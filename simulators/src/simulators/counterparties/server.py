@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import structlog
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from backoffice_events.contracts.counterparty import COUNTERPARTY_CONFIRMATIONS
 from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES
+from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.publisher import Publisher
 from simulators.counterparties.behaviour import Behaviour, Sending, When
 from simulators.counterparties.confirming import Counterparties
@@ -70,7 +70,7 @@ async def _run(settings: CounterpartySettings, stop: asyncio.Event) -> None:
             await _learn(market, facts)
 
 
-async def _learn(market: Market, facts: AIOKafkaConsumer) -> None:
+async def _learn(market: Market, facts: KafkaConsumer) -> None:
     async for records in until_now(facts):
         for received in decoded(records):
             market.learn(received.event)

@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import Iterable, Sequence
 
 import structlog
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from backoffice_events.cloudevents import attribute_or_none
@@ -23,6 +22,7 @@ from backoffice_events.contracts.reference import (
     BusinessDayOpened,
     SettlementCycleChanged,
 )
+from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.publisher import Publisher
 from simulators.csd.behaviour import Behaviour, Phase
 from simulators.csd.depository import Depository, Said
@@ -79,7 +79,7 @@ async def _run(settings: CsdSettings, stop: asyncio.Event) -> None:
 
 
 async def _wait_for_topics(servers: str, stop: asyncio.Event) -> None:
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers)
+    consumer = KafkaConsumer(bootstrap_servers=servers)
     await consumer.start()
     try:
         while not stop.is_set() and (missing := _TOPICS - await consumer.topics()):
@@ -92,7 +92,7 @@ async def _wait_for_topics(servers: str, stop: asyncio.Event) -> None:
 async def _go_on(
     depository: Depository,
     voice: "_Voice",
-    consumers: Sequence[AIOKafkaConsumer],
+    consumers: Sequence[KafkaConsumer],
     answered: Progress,
     stop: asyncio.Event,
 ) -> None:

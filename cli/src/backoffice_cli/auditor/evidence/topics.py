@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import ConsumerRecord
 
 from backoffice_events.cloudevents import Received, UndecodableError, attribute_or_none, decode
 from backoffice_events.contracts.base import Event
+from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.messaging.batch import Undecodable
 from backoffice_events.messaging.inbox import inbox_id
 from backoffice_events.records import Headers, Record
@@ -119,7 +120,7 @@ async def ends_of(bootstrap_servers: str) -> dict[str, dict[int, int]]:
 
 
 def _consumer(bootstrap_servers: str) -> Any:
-    return AIOKafkaConsumer(
+    return KafkaConsumer(
         bootstrap_servers=bootstrap_servers,
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # a later seek to the beginning would race with the default, which is the end

@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 from typing import Annotated, Any
 
 import typer
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -20,6 +20,7 @@ from backoffice_cli.console import console, failures
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError
 from backoffice_events.cloudevents import UndecodableError, decode
+from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.records import Record
 
 
@@ -99,7 +100,7 @@ async def _tail(
 async def _read(
     bootstrap_servers: str, patterns: list[str], *, start: Start, partition: int | None, follow: bool
 ) -> AsyncIterator[Record]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
     try:
         places = await _places(bootstrap_servers, patterns, partition)
         await consumer.start()

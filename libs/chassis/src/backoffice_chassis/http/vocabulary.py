@@ -12,17 +12,28 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, St
 
 _plain = PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json")
 _digits = Field(max_digits=28, decimal_places=10, allow_inf_nan=False)
+_NUMBER = re.compile(r"[0-9.+\-eE]+")
 
-Amount = Annotated[Decimal, _digits, _plain]
+
+def _plain_number(value: object) -> object:
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise ValueError("must be a number such as 190.25")
+    return value
+
+
+_number = BeforeValidator(_plain_number)
+"""Refuses what Python alone reads as a number: `1_0`, blanks around it, digits of other scripts."""
+
+Amount = Annotated[Decimal, _number, _digits, _plain]
 """Money or units of either sign: finite, at most 18 integer and 10 fractional digits."""
 
-Money = Annotated[Decimal, _digits, Field(ge=0), _plain]
+Money = Annotated[Decimal, _number, _digits, Field(ge=0), _plain]
 """An amount of money that is never negative."""
 
-Quantity = Annotated[Decimal, _digits, Field(gt=0), _plain]
+Quantity = Annotated[Decimal, _number, _digits, Field(gt=0), _plain]
 """Units, or face amount of a bond: more than nothing."""
 
-Price = Annotated[Decimal, _digits, Field(gt=0), _plain]
+Price = Annotated[Decimal, _number, _digits, Field(gt=0), _plain]
 """Price of one unit, or in percent of face amount: more than nothing."""
 
 

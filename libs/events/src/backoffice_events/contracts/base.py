@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, ClassVar, Final, TypeVar
 
 import msgspec
+
+_OUTSIDERS: Final = {"front-office", "counterparty", "csd"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,11 @@ class Topic:
     owner: str
     compacted: bool = False
     partitions: int = 4
+
+    @property
+    def from_outside(self) -> bool:
+        """Whether software other than this platform's writes on it."""
+        return self.owner in _OUTSIDERS
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

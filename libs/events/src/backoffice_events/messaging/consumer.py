@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
+from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.messaging import telemetry, topics
 from backoffice_events.messaging.batch import ConsumerSpec
 from backoffice_events.messaging.breaker import DeadLetterCap, DeadLetterCapError
@@ -117,7 +118,7 @@ class Consumer:
 
     def _new_kafka(self) -> Any:
         options = self.options
-        return AIOKafkaConsumer(
+        return KafkaConsumer(
             bootstrap_servers=self._bootstrap_servers,
             group_id=self.spec.group,
             enable_auto_commit=False,

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocol
+
+from backoffice_events.kafka_consumer import KafkaConsumer
 
 FETCH_MS: Final = 500
 FETCHES: Final = 6
@@ -59,7 +61,7 @@ async def measure(bootstrap_servers: str, groups: Mapping[str, Iterable[str]]) -
     Topics that the broker knows a group for, by its members or its commits, count too. Raises KafkaError when the
     broker does not answer.
     """
-    consumer = AIOKafkaConsumer(
+    consumer = KafkaConsumer(
         bootstrap_servers=bootstrap_servers,
         enable_auto_commit=False,
         isolation_level="read_committed",

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.messaging.batch import ConsumerSpec
 from backoffice_events.messaging.breaker import DeadLetterCap
 from backoffice_events.messaging.lag import committed_offsets
@@ -71,7 +72,7 @@ class Rebuild:
         if not places:
             return
         processor = Processor(self.spec, self.transactions, DeadLetterCap(share=1.0))
-        consumer = AIOKafkaConsumer(
+        consumer = KafkaConsumer(
             bootstrap_servers=self.bootstrap_servers,
             enable_auto_commit=False,
             isolation_level="read_committed",
