@@ -13,6 +13,7 @@ import pytest
 from backoffice_cli.commands.status import describe
 from backoffice_cli.stack.control import bring_down, bring_up, delete_data, run_simulators
 from backoffice_cli.stack.errors import StackError
+from backoffice_cli.stack.postgres import data_folders
 from backoffice_cli.stack.state import Phase, State, read_state
 
 pytestmark = pytest.mark.integration
@@ -54,6 +55,27 @@ def test_a_killed_server_is_started_again(stack_folder: Path, name: str) -> None
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: is_ready_again(stack_folder, name))
     assert describe(stack_folder)["phase"] == Phase.READY
+
+
+def test_a_server_that_cannot_be_started_for_now_is_tried_until_it_can(stack_folder: Path) -> None:
+    """As on a full disk, where it cannot write down that its data are prepared."""
+    pid = up(stack_folder).components["postgres"].pid
+    assert pid is not None
+    (mark,) = [folder / "initialised" for folder in data_folders(stack_folder / "postgres")]
+    prepared = mark.read_text()
+    mark.unlink()
+    (mark / "in the way").mkdir(parents=True)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: "postgres cannot be started now" in " ".join(messages(stack_folder)))
+    (mark / "in the way").rmdir()
+    mark.rmdir()
+    mark.write_text(prepared)
+    wait_until(lambda: is_ready_again(stack_folder, "postgres"))
+
+
+def messages(stack_folder: Path) -> list[str]:
+    state = read_state(stack_folder)
+    return state.messages if state else []
 
 
 def test_after_the_supervisor_is_killed_nothing_is_left_and_it_starts_again(stack_folder: Path) -> None:

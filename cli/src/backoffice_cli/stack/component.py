@@ -34,9 +34,9 @@ class Supervised:
     failures: int = field(default=0)
 
     def launch(self) -> None:
-        """Start the process and publish who it is."""
-        self.process = self.start()
+        """Start the process and publish who it is. Raises OSError where the machine has no room for it."""
         self.started_at, self.restart_at = time.monotonic(), None
+        self.process = self.start()
         self.view.pid, self.view.phase = self.process.pid, Phase.STARTING
         try:
             self.view.started = psutil.Process(self.process.pid).create_time()

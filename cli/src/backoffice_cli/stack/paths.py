@@ -40,7 +40,11 @@ def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
     """Write a file in one step: a reader sees the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, part = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(descriptor, "w") as handle:
-        handle.write(text)
-    Path(part).chmod(mode)
-    Path(part).replace(path)
+    try:
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(text)
+        Path(part).chmod(mode)
+        Path(part).replace(path)
+    except OSError:
+        Path(part).unlink()
+        raise

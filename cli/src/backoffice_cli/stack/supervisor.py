@@ -133,7 +133,7 @@ class Supervisor:
         for part in parts:
             self.state.components[part.view.name] = part.view
             part.launch()
-        self.state.write(self.folder)
+        self._publish()
 
     async def _wait_ready(self, parts: list[Supervised]) -> list[Supervised]:
         """Wait until all are ready; return those that are not after a fair time or keep dying."""
@@ -163,8 +163,7 @@ class Supervisor:
         view = part.view
         if part.restart_at is not None:
             if part.restart_is_due and view.name not in holds.held(self.folder):
-                part.launch()
-                self.state.write(self.folder)
+                self._launch_again(part)
         elif part.died:
             code = part.process.returncode if part.process else None
             part.plan_restart()
@@ -174,6 +173,15 @@ class Supervisor:
             if self.state.phase is Phase.DEGRADED and self._all_ready():
                 self.state.phase = Phase.READY
             self.say(f"{view.name} is ready on port {view.port}" if view.port else f"{view.name} runs")
+
+    def _launch_again(self, part: Supervised) -> None:
+        """Start a part that ended; where that cannot be done now, as on a full disk, it is tried again later."""
+        try:
+            part.launch()
+        except OSError as error:
+            part.plan_restart()
+            self.say(f"{part.view.name} cannot be started now, and will be tried again: {error}")
+        self._publish()
 
     def _parts(self) -> list[Supervised]:
         return [*self.servers, *self.services, *self.simulators.values()]
@@ -199,7 +207,12 @@ class Supervisor:
         """Tell whoever follows the state, and the supervisor's own log."""
         print(time.strftime("%Y-%m-%dT%H:%M:%S"), message, flush=True)
         self.state.messages = [*self.state.messages[-200:], message]
-        self.state.write(self.folder)
+        self._publish()
+
+    def _publish(self) -> None:
+        """Write down how things stand, for whoever asks; a full disk must not end what it tells of."""
+        with contextlib.suppress(OSError):
+            self.state.write(self.folder)
 
     def _check_disk(self) -> None:
         free = shutil.disk_usage(self.folder).free
@@ -218,15 +231,13 @@ class Supervisor:
         """Services first, so that they finish and commit; then the servers they stand on."""
         failed = self.state.phase is Phase.FAILED
         self.state.phase = Phase.FAILED if failed else Phase.STOPPING
-        with contextlib.suppress(OSError):
-            self.state.write(self.folder)
+        self._publish()
         _stop([*self.simulators.values(), *self.services], SERVICE_STOP_SECONDS)
         _stop(self.servers, SERVER_STOP_SECONDS)
         for component in self.state.components.values():
             component.pid, component.started, component.phase = None, None, Phase.STOPPED
         self.state.phase = Phase.FAILED if failed else Phase.STOPPED
-        with contextlib.suppress(OSError):
-            self.state.write(self.folder)
+        self._publish()
 
 
 def _stop(parts: list[Supervised], patience_seconds: float) -> None:
