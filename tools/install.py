@@ -6,6 +6,7 @@ Uses the standard library alone. Safe to run twice at once (a lock) and after a 
 import contextlib
 import fcntl
 import hashlib
+import locale
 import os
 import shutil
 import subprocess
@@ -108,6 +109,14 @@ def check_ours() -> None:
             fail(f"{place} is not writable for this user: clone the repository to a folder of your own.")
 
 
+def check_locale() -> None:
+    """Stop early when the locale cannot say the folder's name: Python and Java find nothing in it then."""
+    try:
+        str(ROOT).encode(locale.getencoding())
+    except UnicodeEncodeError:
+        fail(f"The name of {ROOT} needs a UTF-8 locale: export LC_ALL=C.UTF-8")
+
+
 def check_machine() -> None:
     """Stop early, with a clear word, when something is missing."""
     try:
@@ -159,10 +168,14 @@ def write_stamp() -> None:
 def main() -> None:
     """Install what is not yet installed."""
     check_ours()
+    check_locale()
     with lock():
         if not installed():
             install()
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        fail("Interrupted: what is installed so far stays, and the next run does the rest.")

@@ -19,6 +19,11 @@ FULL_DISK = (
     "shutil.disk_usage = lambda _: collections.namedtuple('Usage', 'free')(300_000_000); "
     "runpy.run_path(sys.argv[1], run_name='__main__')"
 )
+INTERRUPTED = (
+    "import os, runpy, signal, subprocess, sys; "
+    "subprocess.run = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT); "
+    "runpy.run_path(sys.argv[1], run_name='__main__')"
+)
 READ_ONLY = (  # root may write everywhere: the answer of the system is what matters here
     "import os, runpy, sys; os.access = lambda *_: False; runpy.run_path(sys.argv[1], run_name='__main__')"
 )
@@ -65,3 +70,13 @@ def test_a_python_that_was_named_is_taken_or_refused_and_never_replaced_by_anoth
 def test_what_belongs_to_somebody_else_is_named(clone: Path) -> None:
     said = run(sys.executable, "-c", READ_ONLY, clone / "tools" / "install.py")
     assert "is not writable for this user" in said
+
+
+def test_an_interrupted_set_up_says_what_is_left_to_do(clone: Path) -> None:
+    said = run(sys.executable, "-c", INTERRUPTED, clone / "tools" / "install.py")
+    assert said.endswith("✗ Interrupted: what is installed so far stays, and the next run does the rest.\n")
+
+
+def test_a_locale_that_cannot_say_the_folders_name_is_told_which_can(clone: Path) -> None:
+    said = run(sys.executable, clone / "tools" / "install.py", LC_ALL="C")
+    assert "needs a UTF-8 locale: export LC_ALL=C.UTF-8" in said

@@ -41,6 +41,14 @@ def failures() -> Iterator[None]:
     except httpx.HTTPError as error:
         _complain(f"A service does not answer: {error}", "See: backoffice status, backoffice logs <name>")
         raise typer.Exit(Exit.FAILED) from error
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _complain(
+            f"{error.filename}: {error.strerror}",
+            "Name a folder that you can write to: --state, BACKOFFICE_STATE",
+        )
+        raise typer.Exit(Exit.FAILED) from error
 
 
 def _complain(what: str, remedy: str) -> None:

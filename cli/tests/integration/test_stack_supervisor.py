@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +107,25 @@ def test_a_stack_with_an_owner_ends_with_it(stack_folder: Path, monkeypatch: pyt
     owner.wait()
     wait_until(lambda: not any(psutil.pid_exists(pid) for pid in running))
     wait_until(lambda: not describe(stack_folder)["running"])
+
+
+def test_a_start_that_is_interrupted_at_once_leaves_no_supervisor(stack_folder: Path) -> None:
+    bring_down(stack_folder)
+    interrupted = (
+        "import os, signal, subprocess, sys; from pathlib import Path; from backoffice_cli.stack import control; "
+        "control.time.sleep = lambda _: os.kill(os.getpid(), signal.SIGINT); "
+        "control.bring_up(Path(sys.argv[1]), print, servers_only=True)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", interrupted, stack_folder], capture_output=True, check=False
+    )
+    assert ended.returncode == -signal.SIGINT
+    commands = (process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]))
+    assert not [
+        words
+        for words in commands
+        if "backoffice_cli.stack.supervisor" in words and str(stack_folder) in words
+    ]
 
 
 def test_it_keeps_its_addresses_over_a_restart(stack_folder: Path) -> None:

@@ -19,7 +19,13 @@ from backoffice_cli.platform import Platform
 from backoffice_cli.stack.control import bring_down, bring_up
 from backoffice_cli.stack.state import supervisor_pid
 
-app = typer.Typer(help="Measure the platform.", no_args_is_help=True)
+app = typer.Typer(
+    help="""Measure the platform.
+
+    Example: `backoffice bench flow --trades 2000`
+    """,
+    no_args_is_help=True,
+)
 
 _AT_MOST_SECONDS = 300
 

@@ -12,7 +12,11 @@ from backoffice_cli.console import console, failures, print_json
 from backoffice_cli.platform import Platform, body_of, every_page
 
 app = typer.Typer(
-    help="The firm's business day: services act on it, never on the machine's clock.", no_args_is_help=True
+    help="""The firm's business day: services act on it, never on the machine's clock.
+
+    Example: `backoffice day show --json`
+    """,
+    no_args_is_help=True,
 )
 
 PATH = "/reference/business-days"

@@ -18,7 +18,10 @@ from backoffice_cli.reference_data.firm import load_shipped
 SHOWN = 20
 
 app = typer.Typer(
-    help="Load reference data and employees in bulk, from CSV files or JSON lines. A second load changes nothing.",
+    help="""Load reference data and employees in bulk, from CSV files or JSON lines. A second load changes nothing.
+
+    Example: `backoffice load shipped`
+    """,
     no_args_is_help=True,
 )
 

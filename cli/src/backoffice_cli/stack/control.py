@@ -26,8 +26,21 @@ def bring_up(folder: Path, say: Callable[[str], None], *, servers_only: bool = F
     """Start the stack, or join the one that runs or is being started, and return once it is up.
 
     say: gets each step as it happens. servers_only: leave the services to the caller.
-    Raises StackError when the stack does not come up.
+    Raises StackError when the stack does not come up. Interrupted, it stops what it started.
     """
+    starting: list[subprocess.Popen[bytes]] = []
+    try:
+        return _follow_up(folder, say, starting, servers_only=servers_only)
+    except KeyboardInterrupt:
+        # A supervisor that has not taken its lock yet is one that nobody else could find.
+        children.stop([(one, signal.SIGTERM) for one in starting], patience_seconds=DOWN_SECONDS)
+        raise
+
+
+def _follow_up(
+    folder: Path, say: Callable[[str], None], starting: list[subprocess.Popen[bytes]], *, servers_only: bool
+) -> State:
+    """Tell each step until the stack is up. starting: gets the supervisor that had to be started."""
     deadline = time.monotonic() + UP_SECONDS
     spawned: subprocess.Popen[bytes] | None = None
     told = 0
@@ -41,6 +54,7 @@ def bring_up(folder: Path, say: Callable[[str], None], *, servers_only: bool = F
         if holder is None:
             if spawned is None:
                 spawned = _spawn(folder, ["--servers-only"] if servers_only else [])
+                starting.append(spawned)
             elif spawned.poll() is not None:
                 raise StackError("The supervisor ended at once.", children.tail(_log(folder)))
         time.sleep(0.1)

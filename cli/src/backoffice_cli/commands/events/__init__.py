@@ -5,7 +5,10 @@ import typer
 from backoffice_cli.commands.events import dlq, lag, outbox, parked, replay, tail
 
 app = typer.Typer(
-    help="Look into the topics, see who is behind, handle events that a service could not take.",
+    help="""Look into the topics, see who is behind, handle events that a service could not take.
+
+    Example: `backoffice events lag`
+    """,
     no_args_is_help=True,
 )
 _REDRIVE = """The same as `dlq redrive`.

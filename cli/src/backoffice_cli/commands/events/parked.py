@@ -14,7 +14,13 @@ from backoffice_cli.stack.errors import StackError
 
 PATH = "/messaging/parked"
 
-app = typer.Typer(help="Parked events: they wait behind a dead letter of their key.", no_args_is_help=True)
+app = typer.Typer(
+    help="""Parked events: they wait behind a dead letter of their key.
+
+    Example: `backoffice events parked list --json`
+    """,
+    no_args_is_help=True,
+)
 
 Key = Annotated[str, typer.Option("--key", help="The key that they share, such as a trade id.")]
 Consumer = Annotated[
