@@ -41,7 +41,7 @@ def snapshot() -> Snapshot:
         positions_add_up=True,
         currencies=[],
     )
-    return Snapshot(Published(), [], [], [], [], [], [], [], [], controls, {})
+    return Snapshot(Published(), [], [], [], [], [], [], True, [], [], controls, {})
 
 
 def capture(
@@ -70,6 +70,9 @@ def capture(
             quantity=Decimal(1),
             currency="USD",
             net_amount=Decimal(1),
+            isin="I",
+            book="B",
+            settlement_date="2024-08-09",
         )
     )
     into.decisions.append(Decision(trade_id=name, trade_version=1, outcome=decision))
@@ -87,6 +90,9 @@ def capture(
         Settlement(
             trade_id=name,
             trade_version=1,
+            isin="I",
+            book="B",
+            settlement_date="2024-08-09",
             state=state,
             cancelled=status == "CANCELLED",
             confirmed=confirmation == "CONFIRMED",

@@ -47,9 +47,12 @@ CAPTURED = Captured(
     status="CAPTURED",
     confirmation_status="CONFIRMED",
     side="BUY",
+    isin="I",
+    book="B",
     quantity=TEN,
     currency="USD",
     net_amount=PAID,
+    settlement_date="2024-08-09",
 )
 INSTRUCTION = Instruction(
     trade_version=1,
@@ -64,6 +67,9 @@ INSTRUCTION = Instruction(
 SETTLEMENT = Settlement(
     trade_id="t1",
     trade_version=1,
+    isin="I",
+    book="B",
+    settlement_date="2024-08-09",
     state="SETTLED",
     cancelled=False,
     confirmed=True,
@@ -138,6 +144,7 @@ def snapshot() -> Snapshot:
         decisions=[Decision(trade_id="t1", trade_version=1, outcome="CLEARED")],
         settlements=[SETTLEMENT],
         settled_totals=[TOTAL],
+        confirmations_add_up=True,
         booked=[BOOKED],
         positions=[POSITION],
         controls=CONTROLS,
@@ -230,6 +237,20 @@ def _publish_another(snapshot: Snapshot) -> None:
             "-100",
         ),
         (_set("settled_totals", []), "ledger", "B I settled", "10"),
+        (_set("settlements", [changed(SETTLEMENT, isin="J")]), "settlement", "t1 ISIN", "J"),
+        (_set("settlements", [changed(SETTLEMENT, book="C")]), "settlement", "t1 book", "C"),
+        (
+            _set("settlements", [changed(SETTLEMENT, settlement_date="2024-08-12")]),
+            "settlement",
+            "t1 settlement date",
+            "2024-08-12",
+        ),
+        (
+            _set("confirmations_add_up", False),
+            "settlement",
+            "settled = sum of the CSD's confirmations",
+            "does not hold",
+        ),
         (_set("positions", []), "ledger", "B I settled", "0"),
         (
             _set("positions", [changed(POSITION, trade_date_quantity=Decimal(11))]),

@@ -1,6 +1,7 @@
 """The local issuer's tokens are what the services' verifier takes, and nothing else is."""
 
 import json
+import math
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from backoffice_chassis.security.keys import IssuerKeys
 from backoffice_chassis.security.tokens import TokenVerifier
 from backoffice_chassis.testing import FixedClock
 from simulators.issuer.app import create_app
+from simulators.issuer.keys import SigningKey
 from simulators.issuer.settings import IssuerSettings
 
 pytestmark = pytest.mark.unit
@@ -110,6 +112,13 @@ async def test_a_token_from_the_future_is_refused(issuer: Issuer) -> None:
     token = await issuer.token()
     issuer.clock.advance(timedelta(seconds=-31))
     assert "not valid yet" in await issuer.refusal(token)
+
+
+@pytest.mark.parametrize("never", [math.nan, math.inf])
+async def test_a_token_without_an_end_in_time_is_refused(issuer: Issuer, never: float) -> None:
+    claims = jwt.decode(await issuer.token(), options={"verify_signature": False})
+    key = SigningKey.kept_in(issuer.settings.state_dir)
+    assert "not numbers" in await issuer.refusal(key.sign({**claims, "exp": never}))
 
 
 async def test_a_token_for_another_audience_is_refused(issuer: Issuer, tmp_path: Path) -> None:

@@ -143,6 +143,8 @@ def _compare_trades(report: Report, snapshot: Snapshot) -> None:
 
 def _compare_totals(report: Report, snapshot: Snapshot) -> None:
     """Compare what settled in total: securities by book and instrument, cash by currency."""
+    found = "holds" if snapshot.confirmations_add_up else "does not hold"
+    report.expect("settlement", "settled = sum of the CSD's confirmations", "holds", found)
     for position in snapshot.positions:
         in_flight = position.unsettled_quantity + position.failing_quantity
         key = f"{position.book} {position.isin} settled + unsettled"

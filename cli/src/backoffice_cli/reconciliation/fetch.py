@@ -43,6 +43,7 @@ class _Page(msgspec.Struct, Generic[T]):
 
 class _Totals(msgspec.Struct):
     settled: list[SettledTotal]
+    confirmations_add_up: bool
 
 
 class _Story(msgspec.Struct):
@@ -94,6 +95,7 @@ async def _sides(platform: Platform, clients: dict[str, httpx.AsyncClient]) -> S
         decisions=decisions.result(),
         settlements=settlements.result(),
         settled_totals=totals.result().settled,
+        confirmations_add_up=totals.result().confirmations_add_up,
         booked=booked.result(),
         positions=positions.result(),
         controls=controls.result(),

@@ -96,6 +96,7 @@ def _compare_settlement(report: Report, sides: TradeSides) -> None:
     report.expect("settlement", f"{key} cancelled", trade.cancelled, settlement.cancelled)
     if trade.cancelled:
         return
+    _compare_terms(report, trade, settlement)
     report.expect("settlement", f"{key} confirmed", trade.confirmed, settlement.confirmed)
     outcome = sides.decision.outcome if sides.decision else None
     report.expect("settlement", f"{key} decision", outcome, settlement.decision)
@@ -103,6 +104,13 @@ def _compare_settlement(report: Report, sides: TradeSides) -> None:
     if ready and settlement.state == "AWAITING_INSTRUCTION":
         report.expect("settlement", f"{key} confirmed and cleared", "instructed", settlement.state)
     _compare_instruction(report, sides, settlement)
+
+
+def _compare_terms(report: Report, trade: Captured, settlement: Settlement) -> None:
+    key = trade.trade_id
+    report.expect("settlement", f"{key} ISIN", trade.isin, settlement.isin)
+    report.expect("settlement", f"{key} book", trade.book, settlement.book)
+    report.expect("settlement", f"{key} settlement date", trade.settlement_date, settlement.settlement_date)
 
 
 def _compare_instruction(report: Report, sides: TradeSides, settlement: Settlement) -> None:

@@ -48,9 +48,12 @@ class Captured(Struct, frozen=True):
     status: str
     confirmation_status: str
     side: str
+    isin: str
+    book: str
     quantity: Decimal
     currency: str
     net_amount: Decimal
+    settlement_date: str
 
     @property
     def key(self) -> TradeKey:
@@ -132,6 +135,9 @@ class Settlement(Struct, frozen=True):
 
     trade_id: str
     trade_version: int
+    isin: str | None
+    book: str | None
+    settlement_date: str | None
     state: str
     cancelled: bool
     confirmed: bool
@@ -255,6 +261,7 @@ class Snapshot:
     decisions: list[Decision]
     settlements: list[Settlement]
     settled_totals: list[SettledTotal]
+    confirmations_add_up: bool
     booked: list[Booked]
     positions: list[Position]
     controls: LedgerControls

@@ -44,12 +44,30 @@ def test_a_termination_said_twice_changes_nothing() -> None:
     assert domain.terminate(left, date(2026, 11, 20)) is None
 
 
-def test_nobody_leaves_before_they_came_or_twice() -> None:
+def test_nobody_leaves_before_they_came_or_after_they_left() -> None:
     with pytest.raises(EmploymentRefusedError, match="does not employ"):
         domain.terminate(joined(), JOINED - timedelta(days=2))
     left = after(domain.terminate(joined(), date(2026, 11, 20)))
-    with pytest.raises(EmploymentRefusedError, match="already"):
-        domain.terminate(left, date(2026, 11, 18))
+    with pytest.raises(EmploymentRefusedError, match="does not employ"):
+        domain.terminate(left, date(2026, 11, 21))
+
+
+def test_somebody_under_notice_is_dismissed_at_once() -> None:
+    notice = after(domain.terminate(joined(EQUITIES), date(2026, 11, 20)))
+    dismissed = after(domain.terminate(notice, date(2026, 10, 1)))
+    assert status_on(dismissed, date(2026, 10, 1)) is EmploymentStatus.EMPLOYED
+    assert status_on(dismissed, date(2026, 10, 2)) is EmploymentStatus.TERMINATED
+    assert [entry.status for entry in dismissed.employment] == ["EMPLOYED", "TERMINATED"]
+    assert dismissed.licences[0].valid_to == date(2026, 10, 1)
+
+
+def test_a_day_has_one_status() -> None:
+    away = after(domain.put_on_leave(joined(), JOINED, JOINED))
+    longer = after(domain.put_on_leave(away, JOINED + timedelta(days=1), None))
+    assert [entry.status for entry in longer.employment] == ["ON_LEAVE", "ON_LEAVE"]
+    left = after(domain.terminate(joined(), JOINED))
+    back = after(domain.rehire(left, JOINED + timedelta(days=1)))
+    assert [entry.status for entry in back.employment] == ["EMPLOYED", "EMPLOYED"]
 
 
 def test_a_leave_with_a_last_day_ends_by_itself() -> None:

@@ -9,6 +9,7 @@ import pytest
 import settlement_samples as a
 from fastapi import FastAPI
 from settlement_world import World
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backoffice_chassis import Role, ServiceSettings
@@ -203,6 +204,7 @@ async def test_control_totals_are_what_the_csd_confirmed(client: httpx.AsyncClie
     await settle(world, a.trade())
 
     totals = (await client.get("/control-totals")).json()
+    assert totals["confirmations_add_up"] is True
     assert totals["trades"] == 3
     assert totals["by_state"] == {"SETTLED": 2, "INSTRUCTED": 1}
     assert totals["instructed"] == 3
@@ -210,6 +212,19 @@ async def test_control_totals_are_what_the_csd_confirmed(client: httpx.AsyncClie
     assert (row["received_quantity"], row["delivered_quantity"]) == ("100", "100")
     assert (row["paid_amount"], row["received_amount"]) == ("19404.50", "19404.50")
     assert (await client.get("/control-totals", params={"book": "OTHER"})).json()["settled"] == []
+
+
+async def test_a_confirmation_too_many_shows_in_the_control_totals(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    await settle(world, a.trade(), effective=a.SETTLEMENT_DATE)
+    again = """
+        INSERT INTO confirmation
+        SELECT instruction_id, 'TWICE', settled_quantity, settled_amount, effective_date, confirmed_at FROM confirmation
+    """
+    async with world.engine.begin() as connection:
+        await connection.execute(text(again))
+    assert (await client.get("/control-totals")).json()["confirmations_add_up"] is False
 
 
 async def test_settlement_efficiency_counts_what_settled_on_its_date(

@@ -1,5 +1,6 @@
 """Bearer tokens: JWTs as OpenID Connect shapes them (RFC 7519), judged by signature, issuer, audience, time."""
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -76,8 +77,9 @@ class TokenVerifier:
             raise unauthenticated("The token is not valid yet: check the clocks.")
 
 
-def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_time(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and -math.inf < value < math.inf  # NaN is neither before nor after any moment
 
 
 def _principal_of(claims: dict[str, Any]) -> Principal:

@@ -179,7 +179,7 @@ async def return_from_leave(back: schemas.Return, change: OneChange) -> schemas.
 
 @router.post("/{employee_id}/termination", response_model=schemas.EmployeeOut)
 async def terminate(termination: schemas.Termination, change: OneChange) -> schemas.EmployeeOut:
-    """End the employment after a last day; licences end with it."""
+    """End the employment after a last day, or bring a recorded end forward; licences end with it."""
     return await change.apply(lambda known: domain.terminate(known, termination.last_day))
 
 

@@ -64,7 +64,7 @@ def rehire(employee: Employee, hired_on: date) -> EmployeeHired | None:
         raise EmploymentRefusedError(
             "hired_on", f"must be {last.effective_from} or later: until then employed"
         )
-    return EmployeeHired(employee=_next(employee, employment=(*employee.employment, entry)))
+    return EmployeeHired(employee=_next(employee, employment=(*_before(employee, hired_on), entry)))
 
 
 def change_department(employee: Employee, department: str) -> EmployeeChanged:
@@ -101,7 +101,7 @@ def put_on_leave(employee: Employee, first_day: date, last_day: date | None) -> 
     if employee.employment[-len(entries) :] == tuple(entries):
         return None
     _refuse_unless_employed_from(employee, first_day)
-    return EmployeePutOnLeave(employee=_next(employee, employment=(*employee.employment, *entries)))
+    return EmployeePutOnLeave(employee=_next(employee, employment=(*_before(employee, first_day), *entries)))
 
 
 def return_from_leave(employee: Employee, first_day: date) -> EmployeePutOnLeave | None:
@@ -116,20 +116,24 @@ def return_from_leave(employee: Employee, first_day: date) -> EmployeePutOnLeave
 
 
 def terminate(employee: Employee, last_day: date) -> EmployeeTerminated | None:
-    """Return the end of the employment after `last_day`: licences end with it, later leaves do not take place."""
+    """Return the end of the employment after `last_day`: licences end with it, later leaves do not take place.
+
+    A termination on record may be brought forward, as when somebody under notice is dismissed at once.
+    """
     entry = Employment(status=EmploymentStatus.TERMINATED, effective_from=_day_after(last_day))
     if employee.employment[-1] == entry:
         return None
     if status_on(employee, last_day) in {None, EmploymentStatus.TERMINATED}:
         raise EmploymentRefusedError("last_day", f"the firm does not employ them on {last_day}")
-    if employee.employment[-1].status is EmploymentStatus.TERMINATED:
-        raise EmploymentRefusedError(
-            "last_day", f"they leave on {employee.employment[-1].effective_from} already"
-        )
     kept = tuple(known for known in employee.employment if known.effective_from <= last_day)
     held = [licence for licence in employee.licences if licence.valid_from <= last_day]
     licences = tuple(_ended(licence, last_day) for licence in held)
     return EmployeeTerminated(employee=_next(employee, employment=(*kept, entry), licences=licences))
+
+
+def _before(employee: Employee, day: date) -> tuple[Employment, ...]:
+    """Return the employment up to a day: what would begin on the very day gives way, a day has one status."""
+    return tuple(entry for entry in employee.employment if entry.effective_from < day)
 
 
 def _next(

@@ -48,6 +48,9 @@ class ControlTotals(BaseModel):
     failing: int
     late: int = Field(description="Trades whose settlement date came while they were not instructed.")
     open_exceptions: dict[str, int]
+    confirmations_add_up: bool = Field(
+        description="Each instruction settled what the CSD's confirmations on record add up to."
+    )
     settled: list[SettledTotal]
 
 

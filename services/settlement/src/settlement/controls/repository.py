@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import case, func, literal, select
+from sqlalchemy import Select, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.exceptions.tables import settlement_exception
@@ -32,8 +32,32 @@ async def counts(connection: AsyncConnection) -> dict[str, Any]:
         "instructed": (await connection.execute(instructed)).scalar_one(),
         "failing": (await connection.execute(failing)).scalar_one(),
         "late": (await connection.execute(late)).scalar_one(),
+        "confirmations_add_up": not (await connection.execute(_unexplained())).scalar_one(),
         "open_exceptions": {row[0]: row[1] for row in await connection.execute(open_exceptions)},
     }
+
+
+def _unexplained() -> Select[tuple[bool]]:
+    """Tell whether an instruction settled anything else than its confirmations add up to."""
+    confirmed = (
+        select(
+            confirmation.c.instruction_id,
+            func.sum(confirmation.c.settled_quantity).label("quantity"),
+            func.sum(confirmation.c.settled_amount).label("amount"),
+        )
+        .group_by(confirmation.c.instruction_id)
+        .subquery()
+    )
+    differing = (
+        select(literal(1))
+        .select_from(instruction)
+        .join(confirmed, confirmed.c.instruction_id == instruction.c.instruction_id, full=True)
+        .where(
+            (func.coalesce(instruction.c.settled_quantity, 0) != func.coalesce(confirmed.c.quantity, 0))
+            | (func.coalesce(instruction.c.settled_amount, 0) != func.coalesce(confirmed.c.amount, 0))
+        )
+    )
+    return select(differing.exists())
 
 
 async def settled(connection: AsyncConnection, wanted: Mapping[str, Any]) -> list[Mapping[str, Any]]:

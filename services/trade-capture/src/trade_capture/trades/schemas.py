@@ -241,6 +241,8 @@ class ControlTradeOut(BaseModel):
     status: str
     confirmation_status: str
     side: str
+    isin: str
+    book: str
     quantity: Amount
     currency: str
     net_amount: Amount
