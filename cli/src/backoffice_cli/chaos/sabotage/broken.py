@@ -135,8 +135,8 @@ def _offsets_committed_early() -> None:
 
     def wrap(work: Any) -> Any:
         async def worked(consumer: Any, kafka: Any, fetched: Any, epoch: int) -> None:
-            offsets = {place: messages[-1].offset + 1 for place, messages in fetched.items()}
-            await consumer._commit(kafka, offsets, epoch)
+            consumer._advance({place: messages[-1].offset + 1 for place, messages in fetched.items()})
+            await consumer._commit(kafka)
             if not died.exists() and _matters(consumer, fetched) and next(batches) == _SECOND:
                 died.touch()
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -19,6 +19,12 @@ from backoffice_events.messaging.processor import Processor
 from backoffice_events.messaging.unit import Transactions
 from backoffice_events.records import Record
 
+FETCH_BYTES: Final = 262_144
+"""With so much to fetch the broker waits for nothing more."""
+
+COMMIT_SECONDS: Final = 0.5
+"""How long offsets may wait for their commit: after a crash the inbox knows what comes again."""
+
 Fetched = Mapping[TopicPartition, Sequence[Any]]
 
 
@@ -26,7 +32,7 @@ Fetched = Mapping[TopicPartition, Sequence[Any]]
 class ConsumerOptions:
     """How a consumer polls. Times in seconds.
 
-    max_records: largest batch. pace: shortest time between two polls, so that batches form at low rates.
+    max_records: largest batch.
     session_timeout: after this long without heartbeat others take its partitions over. rebalance_timeout: how long the
     group waits for a member to finish its batch. revocation_grace: how long the batch in hand may take to finish when
     its partitions are taken away; then it is rolled back. stall: without any progress for this long, it is not alive.
@@ -34,7 +40,6 @@ class ConsumerOptions:
     """
 
     max_records: int = 2000
-    pace: float = 0.05
     poll: float = 1.0
     session_timeout: float = 10.0
     heartbeat: float = 1.0
@@ -66,6 +71,8 @@ class Consumer:
         self._revoking = asyncio.Event()
         self._epoch = 0
         self._positions: dict[TopicPartition, int] = {}
+        self._uncommitted: dict[TopicPartition, int] = {}
+        self._committed_at = 0.0
         self._batch: asyncio.Task[None] | None = None
         self._progress = time.monotonic()
         self._kafka: Any = None
@@ -105,12 +112,14 @@ class Consumer:
         """Connect a Kafka consumer, from the committed offsets, and take leave of the group in the end."""
         await topics.ensure_dead_letter_topics(self._bootstrap_servers, self.spec)
         kafka = self._kafka = self._new_kafka()
+        self._uncommitted.clear()  # what was left of another connection comes again
         kafka.subscribe([topic.name for topic in self.spec.topics], listener=_Listener(self))
         try:
             async with asyncio.timeout(self.options.stall / 2):
                 await kafka.start()
             self.connected = True
             yield kafka
+            await self._commit(kafka)
         finally:
             self.connected = False
             self._kafka = None
@@ -127,23 +136,25 @@ class Consumer:
             session_timeout_ms=round(options.session_timeout * 1000),
             heartbeat_interval_ms=round(options.heartbeat * 1000),
             rebalance_timeout_ms=round(options.rebalance_timeout * 1000),
+            fetch_min_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=round(self.spec.gather * 1000),
             max_poll_interval_ms=round(options.stall * 1000),
         )
 
     async def _consume(self, kafka: Any, backoff: Backoff) -> None:
         while not self._stopping.is_set():
-            started = time.monotonic()
             fetched, epoch = await self._poll(kafka)
             self._progress = time.monotonic()
             if fetched:
                 await self._in_own_task(kafka, fetched, epoch)
                 backoff.reset()  # not for a mere poll: a batch that ends us each time would be tried without a pause
-                await self._pause(self.options.pace - (time.monotonic() - started))
             elif not self._stopping.is_set():
                 await self._pass_markers(kafka, epoch)
+            if self._uncommitted and time.monotonic() - self._committed_at >= COMMIT_SECONDS:
+                await self._commit(kafka)
 
     async def _pass_markers(self, kafka: Any, epoch: int) -> None:
-        """Commit past what a sender's transactions leave behind a batch and nobody is handed: it would count as lag."""
+        """Step past what a sender's transactions leave behind a batch and nobody is handed: it would count as lag."""
         places = kafka.assignment() & self._positions.keys()
         try:
             now = {place: await kafka.position(place) for place in places}
@@ -152,9 +163,8 @@ class Consumer:
         passed = {
             place: offset for place, offset in now.items() if offset > self._positions.get(place, offset)
         }
-        if passed and epoch == self._epoch:
-            self._positions.update(passed)
-            await self._commit(kafka, passed, epoch)
+        if epoch == self._epoch:
+            self._advance(passed)
 
     async def answers(self) -> bool:
         """Ask the broker something; takes as long as the broker does."""
@@ -182,7 +192,8 @@ class Consumer:
             stop.cancel()
 
     async def _fetch(self, kafka: Any) -> tuple[Fetched, int]:
-        wait, most = round(self.options.poll * 1000), self.options.max_records
+        seconds = min(self.options.poll, COMMIT_SECONDS) if self._uncommitted else self.options.poll
+        wait, most = round(seconds * 1000), self.options.max_records
         fetched: Fetched = await kafka.getmany(timeout_ms=wait, max_records=most)
         return fetched, self._epoch
 
@@ -203,10 +214,12 @@ class Consumer:
         began = time.monotonic()
         records = [_record(message) for messages in fetched.values() for message in messages]
         if await self._apply(kafka, records):
-            offsets = {place: messages[-1].offset + 1 for place, messages in fetched.items()}
-            self._positions.update(offsets)
-            await self._commit(kafka, offsets, epoch)
+            self._advance({place: messages[-1].offset + 1 for place, messages in fetched.items()})
         telemetry.record_batch(self.spec.group, len(records), time.monotonic() - began)
+
+    def _advance(self, offsets: Mapping[TopicPartition, int]) -> None:
+        self._positions.update(offsets)
+        self._uncommitted.update(offsets)
 
     async def _apply(self, kafka: Any, records: Sequence[Record]) -> bool:
         """Apply records, for as long as it takes; False when the partitions were taken away or we stop before."""
@@ -249,9 +262,11 @@ class Consumer:
         for waiter in waiters:
             waiter.cancel()
 
-    async def _commit(self, kafka: Any, offsets: Mapping[TopicPartition, int], epoch: int) -> None:
+    async def _commit(self, kafka: Any) -> None:
         """Commit offsets. When that fails nothing is lost: the records come again and the inbox knows them."""
-        if epoch != self._epoch:
+        offsets, self._uncommitted = self._uncommitted, {}
+        self._committed_at = time.monotonic()
+        if not offsets:
             return
         try:
             async with asyncio.timeout(self.options.revocation_grace / 2):
@@ -269,6 +284,9 @@ class Consumer:
                 telemetry.log.warning("consumer %s abandons its batch to a rebalance", self.spec.group)
                 batch.cancel()
                 await asyncio.wait({batch})
+        if self._kafka is not None:
+            await self._commit(self._kafka)
+        self._uncommitted.clear()
         self._epoch += 1
         self._positions.clear()
 

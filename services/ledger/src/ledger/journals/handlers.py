@@ -80,5 +80,6 @@ CONSUMER: Final = ConsumerSpec(
     contracts=BOOKABLE,
     handle=book,
     ordered=True,
+    gather=0.05,
     projections=(_BALANCES, _STOCK),
 )

@@ -33,7 +33,11 @@ class TradeConsumer:
     def spec(self) -> ConsumerSpec:
         """Return what to consume and how."""
         return ConsumerSpec(
-            group=GROUP, contracts=STATEMENTS, handle=self.handle, undecodable=self.take_undecodable
+            group=GROUP,
+            contracts=STATEMENTS,
+            handle=self.handle,
+            undecodable=self.take_undecodable,
+            gather=0.05,
         )
 
     async def handle(self, batch: Batch) -> None:
