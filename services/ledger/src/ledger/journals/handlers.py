@@ -80,6 +80,6 @@ CONSUMER: Final = ConsumerSpec(
     contracts=BOOKABLE,
     handle=book,
     ordered=True,
-    gather=0.05,
+    gather=0.08,
     projections=(_BALANCES, _STOCK),
 )
