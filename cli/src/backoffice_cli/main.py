@@ -1,5 +1,7 @@
 """The `backoffice` command."""
 
+import logging
+
 import typer
 
 from backoffice_cli.commands import (
@@ -29,6 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+
+# A broker that does not answer is said once, in our words.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 app.command("up")(up.up)
 app.command("down")(down.down)

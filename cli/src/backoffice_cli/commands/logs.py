@@ -38,7 +38,8 @@ def logs(
 def _open(folder: Path, name: str) -> IO[str]:
     known = sorted(path.stem for path in folder.glob("*.log"))
     if name not in known:
-        raise StackError(f"There is no log of {name}.", f"There are: {', '.join(known) or 'none yet'}")
+        there = f"There are: {', '.join(known)}" if known else "Nothing was started here yet: backoffice up"
+        raise StackError(f"There is no log of {name}.", there)
     return (folder / f"{name}.log").open(errors="replace")
 
 
