@@ -1,10 +1,12 @@
 """What every command shares: where to print, how to end."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from types import FrameType
 from typing import Any
 
 import httpx
@@ -49,6 +51,16 @@ def failures() -> Iterator[None]:
             "Name a folder that you can write to: --state, BACKOFFICE_STATE",
         )
         raise typer.Exit(Exit.FAILED) from error
+
+
+def end_as_by_interrupt() -> None:
+    """Let a request to terminate and a lost terminal end the command as Ctrl-C does, so that no stack stays behind."""
+    for ended_by in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ended_by, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _complain(what: str, remedy: str) -> None:

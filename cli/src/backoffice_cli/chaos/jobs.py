@@ -16,9 +16,17 @@ def side_by_side(jobs: int, seeds: Sequence[int], state: Path, options: Sequence
             [
                 *(sys.executable, "-m", "backoffice_cli.main", "chaos", *options),
                 *("--seeds", ",".join(map(str, seeds[job::jobs])), "--state", str(state / f"job-{job + 1}")),
-            ]
+            ],
+            start_new_session=True,  # an interrupt reaches them once, through us: a second would stop their tidying up
         )
         for job in range(min(jobs, len(seeds)))
     ]
-    codes = [process.wait() for process in processes]
+    try:
+        codes = [process.wait() for process in processes]
+    except KeyboardInterrupt:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait()
+        raise
     return not any(codes)

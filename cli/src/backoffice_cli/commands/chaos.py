@@ -16,7 +16,7 @@ from backoffice_cli.chaos.shape import bad_weather, shape_of
 from backoffice_cli.chaos.stacks import Stacks
 from backoffice_cli.chaos.summary import markdown, read
 from backoffice_cli.commands.options import AsJson, StateFolder
-from backoffice_cli.console import Exit, console, failures, teller
+from backoffice_cli.console import Exit, console, end_as_by_interrupt, failures, teller
 from backoffice_cli.stack.errors import StackError
 
 _TRADES_A_SECOND = 125
@@ -62,6 +62,7 @@ def chaos(  # noqa: PLR0917  each is an option of the command
     if summary:
         sys.stdout.writelines(f"{line}\n" for line in markdown(read(summary)))
         return
+    end_as_by_interrupt()
     topology = bad_weather(brokers)
     shape = shape_of(topology)
     with failures():

@@ -1,14 +1,12 @@
 """`backoffice demo`."""
 
-import signal
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from backoffice_cli.commands import reconcile
 from backoffice_cli.commands.options import StateFolder
-from backoffice_cli.console import Exit, console, failures, teller
+from backoffice_cli.console import Exit, console, end_as_by_interrupt, failures, teller
 from backoffice_cli.demo import report
 from backoffice_cli.demo.alone import alone
 from backoffice_cli.demo.outcomes import outcomes, sent
@@ -43,8 +41,7 @@ def demo(
     Example: `backoffice demo --trades 5000 --keep`
     """
     folder, say = state.resolve(), teller()
-    for ended_by in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ended_by, _interrupt)
+    end_as_by_interrupt()
     with failures(), alone(folder, say):
         try:
             platform = prepare_stack(folder, say)
@@ -62,8 +59,3 @@ def demo(
     console.print(_NEXT, highlight=False, markup=False, soft_wrap=True)
     if not (result.ok and complete):
         raise typer.Exit(Exit.FAILED)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """End as by Ctrl-C, so that the platform does not stay behind."""
-    raise KeyboardInterrupt
