@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
 
-from backoffice_cli.platform import Platform, body_of
+from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError
 from backoffice_events.kafka_consumer import KafkaConsumer
 
@@ -34,11 +34,11 @@ def consumed(platform: Platform) -> Counter[str]:
 
 
 def outbox_pending(platform: Platform) -> int:
-    """Return how many events the services have yet to publish."""
+    """Return how many events the services have yet to publish. Raises httpx.HTTPError when one cannot tell."""
     pending = 0
     for service in platform.services:
         with platform.client(service, "sre") as client:
-            pending += int(body_of(client.get("/messaging/status"))["outbox_pending"])
+            pending += int(client.get("/messaging/status").raise_for_status().json()["outbox_pending"])
     return pending
 
 
