@@ -7,13 +7,12 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from backoffice_events.cloudevents import Received, UndecodableError, decode
 from backoffice_events.contracts.base import Event, Topic
-from backoffice_events.kafka_consumer import KafkaConsumer
+from backoffice_events.kafka_consumer import FETCH_BYTES, KafkaConsumer
 from backoffice_events.records import Record
 
 _POLL_MS = 200
 _GATHER_MS = 250
-_FETCH_BYTES = 262_144
-"""The outside world answers in batches, as it does: once so much is there, or after a quarter of a second."""
+"""The outside world answers in batches, as it does."""
 
 _MOST_RECORDS = 2_000
 
@@ -27,7 +26,7 @@ async def reading(servers: str, topics: Iterable[Topic]) -> AsyncIterator[KafkaC
         bootstrap_servers=servers,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
-        fetch_min_bytes=_FETCH_BYTES,
+        fetch_min_bytes=FETCH_BYTES,
         fetch_max_wait_ms=_GATHER_MS,
     )
     await consumer.start()

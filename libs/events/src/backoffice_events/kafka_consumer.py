@@ -9,6 +9,9 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
+FETCH_BYTES: Final = 262_144
+"""With so much to fetch the broker waits for nothing more, where a reader lets events gather there."""
+
 _BATCH_LENGTH: Final = struct.Struct(
     ">8xi"
 )  # Kafka protocol, record batch: base offset, length of what follows

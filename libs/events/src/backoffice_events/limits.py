@@ -16,7 +16,7 @@ FRACTION_DIGITS = 10
 _QUANTUM = Decimal(1).scaleb(-FRACTION_DIGITS)
 _EXACT = Context(prec=INTEGER_DIGITS + FRACTION_DIGITS, traps=[InvalidOperation])
 _ODD_START = re.compile(rb'"[0-9.+\-eE]*[_\s\\\x80-\xff]')
-_PLAIN_NUMBER = re.compile(r"[0-9.+\-eE]+")
+PLAIN_NUMBER = re.compile(r"[0-9.+\-eE]+")
 _LENIENT_NUMBER = re.compile(r"[\d.+\-eE_\s]+")
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -50,7 +50,7 @@ def may_hold_odd_number(document: bytes) -> bool:
 def odd_numbers_marked(value: Any) -> Any:
     """Return a decoded JSON value in which such numbers can no longer be read, and text of that look still can."""
     if isinstance(value, str):
-        odd = _LENIENT_NUMBER.fullmatch(value) and not _PLAIN_NUMBER.fullmatch(value)
+        odd = _LENIENT_NUMBER.fullmatch(value) and not PLAIN_NUMBER.fullmatch(value)
         return "?" * len(value) if odd else value
     if isinstance(value, list):
         return [odd_numbers_marked(each) for each in value]

@@ -10,13 +10,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
 
+from backoffice_events.limits import PLAIN_NUMBER
+
 _plain = PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json")
 _digits = Field(max_digits=28, decimal_places=10, allow_inf_nan=False)
-_NUMBER = re.compile(r"[0-9.+\-eE]+")
 
 
 def _plain_number(value: object) -> object:
-    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+    if isinstance(value, str) and not PLAIN_NUMBER.fullmatch(value):
         raise ValueError("must be a number such as 190.25")
     return value
 

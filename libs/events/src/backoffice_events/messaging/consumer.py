@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from backoffice_events.kafka_consumer import KafkaConsumer
+from backoffice_events.kafka_consumer import FETCH_BYTES, KafkaConsumer
 from backoffice_events.messaging import telemetry, topics
 from backoffice_events.messaging.batch import ConsumerSpec
 from backoffice_events.messaging.breaker import DeadLetterCap, DeadLetterCapError
@@ -18,9 +18,6 @@ from backoffice_events.messaging.failures import Backoff, describe, is_infrastru
 from backoffice_events.messaging.processor import Processor
 from backoffice_events.messaging.unit import Transactions
 from backoffice_events.records import Record
-
-FETCH_BYTES: Final = 262_144
-"""With so much to fetch the broker waits for nothing more."""
 
 COMMIT_SECONDS: Final = 0.5
 """How long offsets may wait for their commit: after a crash the inbox knows what comes again."""
