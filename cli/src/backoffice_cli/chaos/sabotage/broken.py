@@ -19,6 +19,7 @@ import msgspec
 from sqlalchemy import text
 
 from backoffice_cli.chaos.sabotage.patching import Target
+from backoffice_events.contracts.trading import TradeCaptured
 
 _MESSAGING: Final = "backoffice_events.messaging"
 _NTH: Final = 3
@@ -27,6 +28,7 @@ _SECOND: Final = 2
 _LATE_EVERY: Final = 3
 _LATE_SECONDS: Final = 3.0
 _POLL_SECONDS: Final = 0.02
+_CAPTURED: Final = ("ce_type", TradeCaptured.event_type.encode())
 _LAST: Final = text("SELECT max(seq) FROM outbox")
 
 _SEND = Target("backoffice_events.kafka:KafkaSender.send")
@@ -44,12 +46,14 @@ _TAKE_BACK = Target("ledger.journals.booking:_take_back")
 
 
 def _outbox_deleted_early() -> None:
-    """Take records for sent without the broker's acknowledgement, and be without a broker at the third batch."""
-    calls = count(1)
+    """Take records for sent without the broker's acknowledgement, and be without a broker when trades are captured."""
+    lost = False
 
     def wrap(send: Any) -> Any:
         async def sent(sender: Any, records: Sequence[Any]) -> dict[int, Exception]:
-            if next(calls) == _NTH:
+            nonlocal lost
+            if not lost and any(_CAPTURED in record.headers for record in records):
+                lost = True
                 return {}
             failed: dict[int, Exception] = await send(sender, records)
             return failed
