@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint format types contracts test chaos demo up down status clean compose-up compose-down
+.PHONY: help install lock lint format types contracts secrets audit sbom test chaos demo up down status clean compose-up compose-down
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,15 @@ types: install ## mypy, strict
 contracts: install ## event schemas and AsyncAPI documents against the committed ones
 	@$(BIN)/python -m backoffice_events.schemas check
 	@$(BIN)/python -m backoffice_events.asyncapi check services/*
+
+secrets: install ## look for secrets in every file
+	@tools/secrets
+
+audit: install ## ask the vulnerability database about every pinned package (needs to reach it)
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.lock
+
+sbom: install ## what is deployed, as CycloneDX: sbom.cdx.json
+	@$(BIN)/cyclonedx-py requirements deploy/requirements.lock --output-reproducible --validate -o sbom.cdx.json
 
 lock: install ## resolve again and write requirements.lock: hashes, no addresses
 	@$(BIN)/uv lock --upgrade

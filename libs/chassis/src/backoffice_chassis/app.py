@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from backoffice_chassis import messaging_api
 from backoffice_chassis.health import Health, database_check, health_router
 from backoffice_chassis.http import handlers
+from backoffice_chassis.http.headers import SecurityHeaders
 from backoffice_chassis.http.observing import Observing
 from backoffice_chassis.resources import Resources
 from backoffice_chassis.service import Service
@@ -26,6 +27,7 @@ def create_app(
     )
     app.state.resources = resources
     app.add_middleware(Observing)
+    app.add_middleware(SecurityHeaders)
     handlers.register(app)
     database = database_check(resources.transactions, service.migrations)
     app.include_router(health_router(health or Health(ready={"database": database})))

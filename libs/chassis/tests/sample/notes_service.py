@@ -13,6 +13,7 @@ from backoffice_chassis import (
     Page,
     Paging,
     PeriodicJob,
+    Permission,
     Principal,
     RequiredIfMatch,
     Role,
@@ -44,8 +45,8 @@ notes = Table(
     Column("author", Text, nullable=False),
 )
 
-Writer = Annotated[Principal, requires(Role.OPERATIONS, Role.FINANCE)]
-Reader = Annotated[Principal, requires(Role.OPERATIONS, Role.AUDITOR)]
+Writer = Annotated[Principal, requires(Permission("write-notes", Role.OPERATIONS, Role.FINANCE))]
+Reader = Annotated[Principal, requires(Permission("read-notes", Role.OPERATIONS, Role.AUDITOR))]
 
 
 class NewNote(BaseModel):

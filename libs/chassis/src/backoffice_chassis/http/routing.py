@@ -41,7 +41,9 @@ class TransactionalRoute(APIRoute):
         endpoint = super().get_route_handler()
         rules = tuple(access_rules(self.dependant))
         if not rules:
-            raise TypeError(f"{self.path} says not who may call it: add `requires(Role.…)` to the endpoint")
+            raise TypeError(
+                f"{self.path} says not who may call it: add `requires(permissions.…)` to the endpoint"
+            )
         wants_json = self.body_field is not None
         parameters = frozenset(query_parameters(self.dependant, self.openapi_extra))
 

@@ -24,7 +24,3 @@ class Principal:
 
     subject: str
     roles: frozenset[Role]
-
-    def has(self, *roles: Role) -> bool:
-        """Return whether the caller holds any of these jobs."""
-        return not self.roles.isdisjoint(roles)

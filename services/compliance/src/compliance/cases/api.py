@@ -11,7 +11,6 @@ from backoffice_chassis import (
     Page,
     Paging,
     Principal,
-    Role,
     Router,
     Unit,
     check_version,
@@ -28,11 +27,12 @@ from compliance.cases.domain import Case, CaseError, CaseStatus, Resolution
 from compliance.cases.schemas import Assignment, CaseStory, CaseView, StepView, Why
 from compliance.cases.tables import case_step, compliance_case
 from compliance.checks.domain import Check
+from compliance.permissions import READ_CASES, WORK_CASES
 
 router = Router(prefix="/cases", tags=["cases"])
 
-Officer = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER)]
-Reader = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER, Role.AUDITOR, Role.OPERATIONS)]
+Officer = Annotated[Principal, requires(WORK_CASES)]
+Reader = Annotated[Principal, requires(READ_CASES)]
 
 
 @router.get("")

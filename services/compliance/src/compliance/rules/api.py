@@ -13,7 +13,6 @@ from backoffice_chassis import (
     Page,
     Paging,
     Principal,
-    Role,
     Router,
     Unit,
     fetch_page,
@@ -23,6 +22,7 @@ from backoffice_chassis import (
 )
 from backoffice_chassis.http.vocabulary import Id, ShortText
 from backoffice_events.messaging import UnitOfWork
+from compliance.permissions import CHANGE_RULES, READ_RULES
 from compliance.rules import changes
 from compliance.rules.schemas import (
     ChangeProposal,
@@ -39,8 +39,8 @@ from compliance.screening import repository as screening
 
 router = Router(tags=["rules"])
 
-Officer = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER)]
-Reader = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER, Role.AUDITOR, Role.OPERATIONS)]
+Officer = Annotated[Principal, requires(CHANGE_RULES)]
+Reader = Annotated[Principal, requires(READ_RULES)]
 
 
 @router.get("/rules")

@@ -9,7 +9,6 @@ from backoffice_chassis import (
     Page,
     Paging,
     Principal,
-    Role,
     Router,
     Unit,
     check_version,
@@ -27,9 +26,10 @@ from settlement.exceptions.schemas import (
     ExceptionView,
     Resolution,
 )
+from settlement.permissions import READ_EXCEPTIONS, WORK_EXCEPTIONS
 
-Reader = Annotated[Principal, requires(Role.OPERATIONS, Role.AUDITOR, Role.FINANCE, Role.SRE)]
-Worker = Annotated[Principal, requires(Role.OPERATIONS)]
+Reader = Annotated[Principal, requires(READ_EXCEPTIONS)]
+Worker = Annotated[Principal, requires(WORK_EXCEPTIONS)]
 
 router = Router(prefix="/exceptions", tags=["exceptions"])
 

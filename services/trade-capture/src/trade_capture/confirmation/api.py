@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from sqlalchemy import select
 
-from backoffice_chassis import Page, Paging, Principal, Role, Router, Unit, fetch_page, requires
+from backoffice_chassis import Page, Paging, Principal, Router, Unit, fetch_page, requires
 from backoffice_chassis.http.vocabulary import Id
 from backoffice_events.ids import new_id
 from trade_capture.confirmation import repository
@@ -20,11 +20,12 @@ from trade_capture.confirmation.schemas import (
     ToleranceOut,
 )
 from trade_capture.confirmation.tables import confirmation, tolerance
+from trade_capture.permissions import READ_CONFIRMATIONS, WORK_CONFIRMATIONS
 
 router = Router(tags=["Confirmation"])
 
-Reader = Annotated[Principal, requires(*Role)]
-Accepter = Annotated[Principal, requires(Role.OPERATIONS)]
+Reader = Annotated[Principal, requires(READ_CONFIRMATIONS)]
+Accepter = Annotated[Principal, requires(WORK_CONFIRMATIONS)]
 ConfirmationId = Annotated[Id, Path()]
 
 

@@ -12,7 +12,6 @@ from backoffice_chassis import (
     Page,
     Paging,
     Principal,
-    Role,
     Router,
     Unit,
     check_version,
@@ -23,14 +22,15 @@ from backoffice_chassis import (
     requires,
 )
 from backoffice_chassis.http.problems import precondition_required
+from trade_capture.permissions import MAINTAIN_REFERENCE_DATA, READ_REFERENCE_DATA
 from trade_capture.reference import repository, rows
 from trade_capture.reference.resources import RESOURCES, Resource
 from trade_capture.reference.schemas import BulkLoad, LoadOut, RefusedRowOut, RowFault, VersionOut
 
 router = Router(prefix="/reference", tags=["Reference data"])
 
-Reader = Annotated[Principal, requires(*Role)]
-Writer = Annotated[Principal, requires(Role.OPERATIONS)]
+Reader = Annotated[Principal, requires(READ_REFERENCE_DATA)]
+Writer = Annotated[Principal, requires(MAINTAIN_REFERENCE_DATA)]
 Endpoint = Callable[..., Awaitable[Any]]
 
 

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from fastapi import Path
 from sqlalchemy import select
 
-from backoffice_chassis import Page, Paging, Principal, Role, Router, Unit, fetch_page, requires
+from backoffice_chassis import Page, Paging, Principal, Router, Unit, fetch_page, requires
 from backoffice_chassis.http.vocabulary import Code
+from trade_capture.permissions import KEEP_BUSINESS_DAYS, READ_BUSINESS_DAYS
 from trade_capture.reference import business_days
 from trade_capture.reference.domain import BusinessDay
 from trade_capture.reference.domain.business_day import close_day, open_day
@@ -15,8 +16,8 @@ from trade_capture.reference.tables import business_day
 
 router = Router(prefix="/reference/business-days", tags=["Business days"])
 
-Reader = Annotated[Principal, requires(*Role)]
-Operator = Annotated[Principal, requires(Role.OPERATIONS)]
+Reader = Annotated[Principal, requires(READ_BUSINESS_DAYS)]
+Operator = Annotated[Principal, requires(KEEP_BUSINESS_DAYS)]
 CalendarCode = Annotated[Code, Path(description="Settlement calendar")]
 
 

@@ -5,16 +5,17 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from sqlalchemy import select
 
-from backoffice_chassis import Page, Paging, Principal, Role, Router, Unit, fetch_page, requires
+from backoffice_chassis import Page, Paging, Principal, Router, Unit, fetch_page, requires
 from backoffice_chassis.http.vocabulary import Id
+from trade_capture.permissions import DECIDE_PROPOSALS, READ_PROPOSALS
 from trade_capture.reference import proposals
 from trade_capture.reference.schemas import ProposalOut, Rejection
 from trade_capture.reference.tables import settlement_instruction_proposal
 
 router = Router(prefix="/reference/settlement-instruction-proposals", tags=["Reference data"])
 
-Reader = Annotated[Principal, requires(Role.OPERATIONS, Role.AUDITOR)]
-Decider = Annotated[Principal, requires(Role.OPERATIONS)]
+Reader = Annotated[Principal, requires(READ_PROPOSALS)]
+Decider = Annotated[Principal, requires(DECIDE_PROPOSALS)]
 ProposalId = Annotated[Id, Path()]
 
 
