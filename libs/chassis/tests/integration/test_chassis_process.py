@@ -18,6 +18,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.contracts.reference import BusinessDayOpened, BusinessDayStatus
 from backoffice_events.publisher import Publisher
 
@@ -117,11 +118,11 @@ async def notes_of(database_url: str, author: str) -> None:
         await connection.close()
 
 
-async def publish_a_day(brokers: str) -> None:
+async def publish_a_day(servers: str) -> None:
     opened = BusinessDayOpened(
         calendar="US", business_date=date(2024, 6, 3), version=1, status=BusinessDayStatus.OPEN
     )
-    async with Publisher(bootstrap_servers=brokers, source="urn:test:days") as publisher:
+    async with Publisher(brokers=Brokers(servers), source="urn:test:days") as publisher:
         await publisher.publish(opened)
 
 
