@@ -1,52 +1,25 @@
-"""The platform's Kafka topics, declared once: they follow from the event contracts."""
+"""Creating topics on a cluster."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
+from backoffice_cli.provisioning.access import Topic
 from backoffice_cli.stack.errors import StackError
-from backoffice_events.contracts import Topic, all_topics
 
-DAY_MS = 24 * 60 * 60 * 1000
-RETENTION = {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)}
-COMPACTION = {"cleanup.policy": "compact", "delete.retention.ms": str(7 * DAY_MS), "segment.ms": str(DAY_MS)}
 TOPIC_EXISTS = 36
 LEADER_ATTEMPTS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class TopicPlan:
-    """A topic as it is to be created."""
-
-    name: str
-    partitions: int
-    configs: Mapping[str, str]
-
-
-def planned_topics() -> list[TopicPlan]:
-    """Return every topic that a contract travels on, with its configuration.
-
-    A consumer group's dead-letter topics are created by the worker that runs the group.
-    """
-    return [_plan(topic) for topic in all_topics()]
-
-
-def _plan(topic: Topic) -> TopicPlan:
-    return TopicPlan(topic.name, topic.partitions, COMPACTION if topic.compacted else RETENTION)
-
-
-async def create_topics(
-    bootstrap_servers: str, topics: Sequence[TopicPlan], replication_factor: int = 1
-) -> None:
+async def create_topics(bootstrap_servers: str, topics: Sequence[Topic], replication_factor: int = 1) -> None:
     """Create the topics that are missing, and return once every partition has a leader."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
     try:
         wanted = [
-            NewTopic(t.name, t.partitions, replication_factor, topic_configs=dict(t.configs)) for t in topics
+            NewTopic(t.name, t.partitions, replication_factor, topic_configs=dict(t.config)) for t in topics
         ]
         answer = await admin.create_topics(wanted)
         for name, code, *_ in answer.topic_errors:
