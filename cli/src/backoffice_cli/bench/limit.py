@@ -18,7 +18,7 @@ from backoffice_cli.bench.measure import CpuSeconds, cpu_seconds
 from backoffice_cli.bench.yardsticks import own_topic, produce
 from backoffice_cli.platform import Stack
 from backoffice_cli.stack.ports import LOOPBACK
-from backoffice_cli.stack.topics import planned_topics
+from backoffice_events.contracts import all_topics
 from backoffice_events.ids import new_id
 from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.records import Record
@@ -137,7 +137,7 @@ async def _consumed(platform: Stack, since: datetime, share: float) -> list[Reco
     consumer = KafkaConsumer(bootstrap_servers=platform.bootstrap_servers)
     await consumer.start()
     try:
-        topics = [topic for topic in planned_topics() if topic.configs.get("cleanup.policy") == "delete"]
+        topics = [topic for topic in all_topics() if not topic.compacted]
         places = [
             TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)
         ]

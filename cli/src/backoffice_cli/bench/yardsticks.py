@@ -10,8 +10,9 @@ import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 
 from backoffice_cli.platform import Stack
+from backoffice_cli.provisioning.access import Topic
+from backoffice_cli.provisioning.topics import create_topics
 from backoffice_cli.stack.ports import LOOPBACK
-from backoffice_cli.stack.topics import TopicPlan, create_topics
 from backoffice_events.brokers import Brokers
 from backoffice_events.ids import new_id
 from backoffice_events.kafka import KafkaSender
@@ -71,7 +72,7 @@ async def _messages_per_second(platform: Stack) -> int:
 @asynccontextmanager
 async def own_topic(bootstrap_servers: str) -> AsyncIterator[str]:
     """Create a topic that nobody reads, and delete it in the end."""
-    await create_topics(bootstrap_servers, [TopicPlan(_TOPIC, 4, {})])
+    await create_topics(Brokers(bootstrap_servers), [Topic(_TOPIC, 4, {})])
     try:
         yield _TOPIC
     finally:

@@ -9,11 +9,13 @@ from aiokafka.errors import KafkaError
 
 from backoffice_cli.commands.options import AsJson
 from backoffice_cli.console import console, failures, print_json
+from backoffice_cli.provisioning import access
+from backoffice_cli.provisioning.topics import create_topics
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.databases import ServiceDatabase, provision
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.secret_files import secret
-from backoffice_cli.stack.topics import create_topics, planned_topics
+from backoffice_events.brokers import Brokers
 
 ADMIN_URL = "BACKOFFICE_ADMIN_DATABASE_URL"
 
@@ -42,10 +44,10 @@ def provision_servers(
             [admin_url] if admin_url else _needed(ADMIN_URL, remedy="Name the server, or give --admin-url.")
         )
         databases = [_database(service.package) for service in SERVICES]
-        topics = planned_topics()
+        topics = access.load().topics
         try:
             asyncio.run(provision(url, databases))
-            asyncio.run(create_topics(bootstrap_servers, topics, replication_factor))
+            asyncio.run(create_topics(Brokers(bootstrap_servers), topics, replication_factor))
         except (OSError, asyncpg.PostgresError, KafkaError) as error:
             raise StackError(
                 f"{type(error).__name__}: {error}", "Check the two addresses and the password."
