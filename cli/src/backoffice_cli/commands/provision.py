@@ -24,11 +24,14 @@ def provision_servers(
     bootstrap_servers: Annotated[
         str,
         typer.Option(envvar="BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS", help="Kafka brokers, host:port by commas."),
-    ],
+    ] = "",
     admin_url: Annotated[
         str, typer.Option(help="PostgreSQL superuser's URL.", show_default=f"${ADMIN_URL}")
     ] = "",
     replication_factor: Annotated[int, typer.Option(min=1, help="Copies of each new topic.")] = 3,
+    databases_only: Annotated[
+        bool, typer.Option("--databases-only", help="Leave Kafka alone: something else makes its topics.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Prepare servers of your own: topics, and a database with its two roles for each service. Safe to repeat.
@@ -40,14 +43,17 @@ def provision_servers(
     Example: `backoffice provision --admin-url postgresql://postgres:…@db/postgres --bootstrap-servers kafka:9092`
     """
     with failures():
+        if not (bootstrap_servers or databases_only):
+            raise StackError("No brokers are named.", "Give --bootstrap-servers, or --databases-only.")
         (url,) = (
             [admin_url] if admin_url else _needed(ADMIN_URL, remedy="Name the server, or give --admin-url.")
         )
         databases = [_database(service.package) for service in SERVICES]
-        topics = access.load().topics
+        topics = () if databases_only else access.load().topics
         try:
             asyncio.run(provision(url, databases))
-            asyncio.run(create_topics(Brokers(bootstrap_servers), topics, replication_factor))
+            if topics:
+                asyncio.run(create_topics(Brokers(bootstrap_servers), topics, replication_factor))
         except (OSError, asyncpg.PostgresError, KafkaError) as error:
             raise StackError(
                 f"{type(error).__name__}: {error}", "Check the two addresses and the password."
