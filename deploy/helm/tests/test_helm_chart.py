@@ -5,6 +5,7 @@
 
 import copy
 import json
+import re
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -123,6 +124,17 @@ def test_a_first_installation_renders_too_and_so_do_the_servers_alone() -> None:
     documents = render(servers, upgrade=False)["documents"]
     assert problems(documents) == []
     assert not pods(documents)
+
+
+def test_the_values_that_the_operators_guide_shows_make_a_platform() -> None:
+    guide = (ROOT / "docs/operators.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(image: .*?)```", guide, re.DOTALL)
+    documents = render(yaml.safe_load(shown))["documents"]
+    assert problems(documents) == []
+    assert len(of_kind(documents, "Deployment")) == 2 * len(SERVICES)
+    wanted = {entry.split("/")[0] for each in pods(documents).values() for entry in files(each).values()}
+    made_by_hand = {f"backoffice-{name}-{role}" for name in NAMES for role in ("database", "owner")}
+    assert wanted - made_by_hand == {"backoffice-cluster-ca-cert", *NAMES}  # Strimzi's
 
 
 def test_a_value_that_is_wrong_or_unknown_is_refused() -> None:
@@ -314,6 +326,19 @@ def test_a_service_knows_every_setting_that_it_is_given(case: str) -> None:
         assert told <= known | own.get(service, set()), name
         of_files = {path.upper() for path in files(pod(deployment)) if path.startswith("backoffice_")}
         assert of_files <= known, name
+
+
+def test_settings_are_written_as_they_are_given_and_a_service_has_the_last_word() -> None:
+    given = {**values("servers-here"), "services": {"ledger": {"settings": {"LOG_FORMAT": "console"}}}}
+    given["settings"] |= {"MAX_BODY_BYTES": 33554432, "TRACE_SAMPLE_RATIO": 0.05}
+    deployments = of_kind(render(given)["documents"], "Deployment")
+    told = {
+        name: {entry["name"]: entry["value"] for entry in pod(each)["spec"]["containers"][0]["env"]}
+        for name, each in deployments.items()
+    }
+    ledger, hr = told["backoffice-ledger-worker"], told["backoffice-hr-worker"]
+    assert (ledger["BACKOFFICE_LOG_FORMAT"], hr["BACKOFFICE_LOG_FORMAT"]) == ("console", "json")
+    assert (hr["BACKOFFICE_MAX_BODY_BYTES"], hr["BACKOFFICE_TRACE_SAMPLE_RATIO"]) == ("33554432", "0.05")
 
 
 def test_the_external_store_fills_every_secret_that_is_read() -> None:

@@ -64,10 +64,12 @@ app.kubernetes.io/component: {{ .component }}
 {{- if hasPrefix "SASL_" .Values.kafka.securityProtocol }}yes{{ end -}}
 {{- end }}
 
-{{- /* Settings laid over one another, as environment variables. Takes root, settings. */}}
+{{- /* Settings laid over one another, as environment variables. Takes root, settings. Helm reads every number as a
+float, and would write a large one with an exponent. */}}
 {{- define "backoffice.environment" -}}
 - {name: BACKOFFICE_SECRETS_DIR, value: /run/secrets/backoffice}
 {{- range $name, $value := mergeOverwrite (deepCopy .root.Values.settings) .settings }}
+{{- if and (kindIs "float64" $value) (eq (floor $value) $value) }}{{ $value = int64 $value }}{{ end }}
 - {name: BACKOFFICE_{{ $name }}, value: {{ $value | toString | quote }}}
 {{- end }}
 {{- end }}
