@@ -18,27 +18,29 @@ from backoffice_cli.provisioning import access
 from backoffice_cli.provisioning.topics import create_topics
 from backoffice_cli.stack.ports import draw_ports
 from backoffice_events.brokers import Brokers
+from backoffice_events.contracts.csd import CSD_INSTRUCTIONS
 from backoffice_events.publisher import Publisher
+from simulators.topics import decoded, reading, until_now
 
 pytestmark = pytest.mark.upgrade
 ROOT = Path(__file__).parents[2]
-LEDGER = ROOT / "services/ledger"
+SETTLEMENT = ROOT / "services/settlement"
 PATIENCE = 120
 WAVE = 400
 
 
-def ledger_events() -> Any:
-    """Return what builds events as the ledger hears them: its own tests' builder."""
-    spec = importlib.util.spec_from_file_location("ledger_conftest", LEDGER / "tests/conftest.py")
+def samples() -> Any:
+    """Return what builds events as settlement hears them: its own tests' samples."""
+    spec = importlib.util.spec_from_file_location("samples", SETTLEMENT / "tests/settlement_samples.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.Events()
+    return module
 
 
 class Worker:
-    """A worker of one release of the ledger."""
+    """A worker of one release of settlement."""
 
     def __init__(self, process: asyncio.subprocess.Process, http: httpx.AsyncClient) -> None:
         self._process = process
@@ -59,13 +61,16 @@ class Worker:
 
     async def taken(self) -> int:
         """Return how many events took effect in it."""
+        return await self._count("messaging_client_consumed_messages_total")
+
+    async def sent(self) -> int:
+        """Return how many events it sent from the outbox."""
+        return await self._count("messaging_client_sent_messages_total")
+
+    async def _count(self, metric: str) -> int:
         page = (await self._http.get("/metrics")).text
-        return sum(
-            int(sample.value)
-            for family in text_string_to_metric_families(page)
-            for sample in family.samples
-            if sample.name == "messaging_client_consumed_messages_total"
-        )
+        samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+        return sum(int(sample.value) for sample in samples if sample.name == metric)
 
     async def leave(self) -> int:
         """Ask it to end, and return its exit code."""
@@ -75,7 +80,7 @@ class Worker:
 
 @asynccontextmanager
 async def worker(database_url: str, kafka: str, log: Path, **environment: str) -> AsyncIterator[Worker]:
-    """Run a worker of the ledger; PYTHONPATH says of which release."""
+    """Run a worker of settlement; PYTHONPATH says of which release."""
     (port,) = draw_ports(1)
     settings = {
         "BACKOFFICE_DATABASE_URL": database_url,
@@ -86,7 +91,7 @@ async def worker(database_url: str, kafka: str, log: Path, **environment: str) -
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "ledger.main", "worker"),
+            *("-m", "settlement.main", "worker"),
             env={**os.environ, **settings, **environment},
             stderr=output,
         )
@@ -99,21 +104,22 @@ async def worker(database_url: str, kafka: str, log: Path, **environment: str) -
             await process.wait()
 
 
-class Books:
-    """The ledger's database, as a test looks at it."""
+class Database:
+    """Settlement's database, as a test looks at it."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    async def hold(self, trades: int) -> None:
-        """Wait until so many trades are booked."""
+    async def instructed(self, trades: int) -> None:
+        """Wait until so many trades are instructed and all of it is sent."""
+        counts = "SELECT (SELECT count(*) FROM instruction) - (SELECT count(*) FROM outbox)"
         async with asyncio.timeout(PATIENCE):
-            while await self._connection.fetchval("SELECT count(DISTINCT trade_id) FROM journal") < trades:
+            while await self._connection.fetchval(counts) < trades:
                 await self._connection.execute("SELECT pg_sleep(0.1)")
 
-    async def journals_by_trade(self) -> dict[str, int]:
-        """Return how often each trade was booked."""
-        rows = await self._connection.fetch("SELECT trade_id::text, count(*) FROM journal GROUP BY 1")
+    async def instructions_by_trade(self) -> dict[str, int]:
+        """Return how often each trade was instructed."""
+        rows = await self._connection.fetch("SELECT trade_id::text, count(*) FROM instruction GROUP BY 1")
         return {row[0]: row[1] for row in rows}
 
     async def refused(self) -> int:
@@ -124,13 +130,13 @@ class Books:
 
 @pytest.fixture
 async def database_url(migrated_database: Callable[[Path], Awaitable[str]]) -> str:
-    return await migrated_database(LEDGER / "migrations")
+    return await migrated_database(SETTLEMENT / "migrations")
 
 
 @pytest.fixture
-async def books(database_url: str) -> AsyncIterator[Books]:
+async def database(database_url: str) -> AsyncIterator[Database]:
     connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
-    yield Books(connection)
+    yield Database(connection)
     await connection.close()
 
 
@@ -143,30 +149,49 @@ async def brokers(kafka: str) -> Brokers:
 
 
 async def publish(brokers: Brokers, trades: Sequence[Any]) -> None:
-    events = ledger_events()
-    async with Publisher(brokers=brokers, source="urn:backoffice:trade-capture") as publisher:
-        await publisher.publish_many([events.captured(trade) for trade in trades])
+    """Say of each trade that it was captured, confirmed and cleared: then settlement instructs it."""
+    said = samples()
+    events = [
+        event
+        for one in trades
+        for event in (said.captured(one), said.cleared(one.trade_id), said.confirmed(one.trade_id))
+    ]
+    async with Publisher(brokers=brokers, source="urn:test:others") as publisher:
+        await publisher.publish_many(events)
 
 
-async def test_workers_of_two_releases_book_each_trade_once(
-    previous: Any, database_url: str, books: Books, brokers: Brokers, tmp_path: Path
+async def sent(brokers: Brokers) -> tuple[int, set[str]]:
+    """Return how many instructions are on the topic for the CSD, and the ids of their events."""
+    found: list[str] = []
+    async with reading(brokers, [CSD_INSTRUCTIONS]) as consumer:
+        async for records in until_now(consumer):
+            found += [received.event_id for received in decoded(records)]
+    return len(found), set(found)
+
+
+async def test_workers_of_two_releases_instruct_each_trade_once(
+    previous: Any, database_url: str, database: Database, brokers: Brokers, tmp_path: Path
 ) -> None:
     kafka = brokers.bootstrap_servers
-    trades = [ledger_events().trade(trade_reference=f"T-{number}") for number in range(3 * WAVE)]
+    trades = [samples().trade(trade_reference=f"T-{number}") for number in range(3 * WAVE)]
     async with (
         worker(database_url, kafka, tmp_path / "old.log", PYTHONPATH=previous.path) as old,
         worker(database_url, kafka, tmp_path / "new.log") as new,
     ):
         await asyncio.gather(old.ready(), new.ready())
         await publish(brokers, trades[:WAVE])
-        await books.hold(WAVE)
+        await database.instructed(WAVE)
         before = await old.taken(), await new.taken()
         assert all(before), f"both share the partitions: old {before[0]}, new {before[1]}"
-        # Released while the old one has work in hand: what it did not commit, the new one does.
+        assert await old.sent() + await new.sent() >= WAVE
+        # The old one leaves with work in hand: what it did not commit or send, the new one does.
         sending = asyncio.create_task(publish(brokers, trades[WAVE:]))
         assert await old.leave() == 0
         await sending
-        await books.hold(3 * WAVE)
+        await database.instructed(3 * WAVE)
         assert await new.taken() > before[1]
-    assert await books.journals_by_trade() == {trade.trade_id: 1 for trade in trades}
-    assert await books.refused() == 0
+        assert await new.sent() > 0
+    assert await database.instructions_by_trade() == {trade.trade_id: 1 for trade in trades}
+    records, ids = await sent(brokers)
+    assert records == len(ids) == len(trades)
+    assert await database.refused() == 0
