@@ -21,7 +21,14 @@ def description(secrets: Path) -> dict[str, object]:
         "services": {name: f"http://127.0.0.1:{FIRST_PORT + place}" for place, name in enumerate(SERVICES)},
         "token_url": "http://127.0.0.1:18000/token",
         "clients": {name: client["secret"] for name, client in clients.items()},
-        "kafka": {"bootstrap_servers": "127.0.0.1:19092"},
+        "kafka": {
+            "bootstrap_servers": "127.0.0.1:19092",
+            "security_protocol": "SASL_PLAINTEXT",
+            "passwords": {
+                user: (secrets / f"kafka_{user.replace('-', '_')}_password").read_text()
+                for user in ("operator", "front-office")
+            },
+        },
     }
 
 
