@@ -15,12 +15,13 @@ from backoffice_cli.provisioning import access
 from backoffice_cli.provisioning.topics import create_topics
 from backoffice_cli.provisioning.users import set_users
 from backoffice_cli.stack.catalogue import SERVICES
-from backoffice_cli.stack.databases import ServiceDatabase, provision
+from backoffice_cli.stack.databases import ServiceDatabase, provision, provision_monitoring
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.secret_files import secret
 from backoffice_events.brokers import Brokers
 
 ADMIN_URL = "BACKOFFICE_ADMIN_DATABASE_URL"
+MONITORING = "MONITORING_PASSWORD"
 
 
 def provision_servers(
@@ -43,6 +44,7 @@ def provision_servers(
     or from files of those names in lower case in the folder that BACKOFFICE_SECRETS_DIR names; so may the URL. With
     --kafka-users also those of Kafka's users: for ledger, KAFKA_LEDGER_PASSWORD. How to sign in to Kafka comes from the
     settings that services have, BACKOFFICE_KAFKA_SECURITY_PROTOCOL and so on; setting users takes an administrator.
+    With MONITORING_PASSWORD there is also a database role `monitoring`, which sees statistics and no service's rows.
     Exit code 1 when something is missing or a server refuses.
 
     Example: `backoffice provision --admin-url postgresql://postgres:…@db/postgres --bootstrap-servers kafka:9092`
@@ -57,6 +59,8 @@ def provision_servers(
         passwords = _user_passwords(declared) if kafka_users else {}
         try:
             asyncio.run(provision(url, databases))
+            if monitoring := secret(MONITORING):
+                asyncio.run(provision_monitoring(url, monitoring))
             asyncio.run(create_topics(brokers, topics, replication_factor))
         except (OSError, asyncpg.PostgresError, KafkaError) as error:
             raise StackError(
