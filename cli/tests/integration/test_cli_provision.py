@@ -95,6 +95,28 @@ async def test_monitoring_sees_statistics_and_no_services_rows(
         await asyncpg.connect(**own, database="ledger")
 
 
+async def test_a_standby_may_still_rewind_itself(postgres: PostgresServer) -> None:
+    """pg_rewind connects to the database postgres as the role that replicates; CloudNativePG's is no superuser."""
+    admin = await asyncpg.connect(postgres.admin_url)
+    await admin.execute("CREATE ROLE \"streaming-replica\" LOGIN REPLICATION PASSWORD 'x'")
+    await admin.close()
+    result = CliRunner().invoke(
+        app, ["provision", "--admin-url", postgres.admin_url, "--databases-only", "--json"], env=PASSWORDS
+    )
+    assert result.exit_code == Exit.OK, result.stderr
+    assert json.loads(result.stdout)["topics"] == []
+    login: dict[str, Any] = {"host": "127.0.0.1", "port": postgres.port, "password": "x"}
+    await (await asyncpg.connect(**login, user="streaming-replica", database="postgres")).close()
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asyncpg.connect(**login, user="streaming-replica", database="ledger")
+
+
+def test_brokers_are_left_out_only_on_purpose(postgres: PostgresServer) -> None:
+    result = CliRunner().invoke(app, ["provision", "--admin-url", postgres.admin_url], env=PASSWORDS)
+    assert result.exit_code == Exit.FAILED
+    assert "--databases-only" in result.stderr
+
+
 async def test_every_declared_topic_is_there_and_reference_topics_are_compacted(
     provisioned: Result, kafka: str
 ) -> None:
