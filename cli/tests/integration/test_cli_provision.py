@@ -23,7 +23,7 @@ PASSWORDS = {
     name: "it's a 'password'"
     for service in SERVICES
     for name in (f"{service.package.upper()}_PASSWORD", f"{service.package.upper()}_OWNER_PASSWORD")
-}
+} | {"MONITORING_PASSWORD": "of-monitoring"}
 
 
 def provision(postgres: PostgresServer, kafka: str, env: dict[str, str]) -> Result:
@@ -74,6 +74,25 @@ async def test_no_service_reaches_the_database_of_another(
     for other in ("ledger", "postgres", "template1"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await asyncpg.connect(**own, database=other)
+
+
+async def test_monitoring_sees_statistics_and_no_services_rows(
+    provisioned: Result, postgres: PostgresServer
+) -> None:
+    assert provisioned.exit_code == Exit.OK
+    own: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": postgres.port,
+        "user": "monitoring",
+        "password": PASSWORDS["MONITORING_PASSWORD"],
+    }
+    connection = await asyncpg.connect(**own, database="postgres")
+    databases = await connection.fetch("SELECT datname, xact_commit FROM pg_stat_database")
+    assert {service.package for service in SERVICES} <= {row["datname"] for row in databases}
+    assert await connection.fetchval("SELECT pg_has_role('pg_read_all_stats', 'usage')")
+    await connection.close()
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asyncpg.connect(**own, database="ledger")
 
 
 async def test_a_standby_may_still_rewind_itself(postgres: PostgresServer) -> None:

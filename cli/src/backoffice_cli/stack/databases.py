@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -52,9 +53,19 @@ async def provision(admin_url: str, databases: list[ServiceDatabase]) -> None:
     finally:
         await admin.close()
     for database in databases:
-        await grant_data_access(
-            f"{admin_url.rpartition('/')[0]}/{database.name}", database.owner, database.name
-        )
+        url = urlsplit(admin_url)._replace(path=f"/{database.name}").geturl()
+        await grant_data_access(url, database.owner, database.name)
+
+
+async def provision_monitoring(admin_url: str, password: str) -> None:
+    """Create the role `monitoring`, which sees every statistic and no row of a service: safe to repeat."""
+    admin = await asyncpg.connect(admin_url)
+    try:
+        await create_role(admin, "monitoring", password)
+        await admin.execute("GRANT pg_monitor TO monitoring")
+        await admin.execute("GRANT CONNECT ON DATABASE postgres TO monitoring")
+    finally:
+        await admin.close()
 
 
 async def _keep_standbys_in(admin: Connection) -> None:
