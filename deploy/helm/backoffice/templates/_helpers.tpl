@@ -60,6 +60,29 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 {{- end }}
 
+{{- define "backoffice.postgresCaSecret" -}}
+{{- if .Values.postgres.cloudnativepg.enabled -}}
+{{ .Values.postgres.cloudnativepg.clusterName }}-ca
+{{- else -}}
+{{ .Values.postgres.caSecret.name }}
+{{- end -}}
+{{- end }}
+
+{{- /* libpq's word for the authorities that a server's certificate must come from, and the file. */}}
+{{- define "backoffice.postgresCaVariable" -}}
+{{- if include "backoffice.postgresCaSecret" . }}
+- {name: PGSSLROOTCERT, value: /run/secrets/backoffice/postgres-ca.crt}
+{{- end }}
+{{- end }}
+
+{{- define "backoffice.postgresCaFile" -}}
+{{- with include "backoffice.postgresCaSecret" . }}
+- secret:
+    name: {{ . }}
+    items: [{key: {{ $.Values.postgres.caSecret.key }}, path: postgres-ca.crt}]
+{{- end }}
+{{- end }}
+
 {{- define "backoffice.signsIn" -}}
 {{- if hasPrefix "SASL_" .Values.kafka.securityProtocol }}yes{{ end -}}
 {{- end }}
