@@ -37,18 +37,8 @@ class Release:
             "BACKOFFICE_TEST_SESSION": str(session),
             "TODAYS_SERVICES": str(services),
         }
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "--tb=short",
-            "-p",
-            "todays_schema",
-            "-m",
-            "integration",
-        ]
+        options = ["-q", "--tb=short", "-n", "2", "--dist", "loadfile", "-p", "todays_schema"]
+        command = [sys.executable, "-m", "pytest", *options, "-m", "integration"]
         return subprocess.run(
             [*command, f"services/{service}"],
             cwd=self.folder,
