@@ -1,5 +1,6 @@
 """What every service of the back office stands on."""
 
+from backoffice_chassis.audit.trail import Audit, audits, reads_only
 from backoffice_chassis.clock import Clock, SystemClock
 from backoffice_chassis.http.paging import Page, PageRequest, Paging, fetch_page
 from backoffice_chassis.http.problems import (
@@ -20,6 +21,7 @@ from backoffice_chassis.service import PeriodicJob, Service
 from backoffice_chassis.settings import ServiceSettings
 
 __all__ = [
+    "Audit",
     "Clock",
     "FieldError",
     "IfMatch",
@@ -36,6 +38,7 @@ __all__ = [
     "ServiceSettings",
     "SystemClock",
     "Unit",
+    "audits",
     "check_version",
     "conflict",
     "etag",
@@ -44,6 +47,7 @@ __all__ = [
     "invalid",
     "not_found",
     "precondition_failed",
+    "reads_only",
     "requires",
     "run",
     "unit_of_work",

@@ -18,6 +18,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 
+from backoffice_chassis.testing import AUDIT_KEY
 from backoffice_events.contracts.reference import BusinessDayOpened, BusinessDayStatus
 from backoffice_events.publisher import Publisher
 
@@ -68,6 +69,7 @@ async def service(command: str, database_url: str, brokers: str, port: int = 0) 
         "BACKOFFICE_DATABASE_URL": database_url,
         "BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS": brokers,
         "BACKOFFICE_ISSUER_URL": "http://127.0.0.1:1",
+        "BACKOFFICE_AUDIT_KEY": AUDIT_KEY.get_secret_value(),
         "BACKOFFICE_HTTP_PORT": str(port),
     }
     child = await asyncio.create_subprocess_exec(

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from backoffice_chassis import Role
-from backoffice_chassis.testing import FixedClock, app_for, as_caller, client_for, unguarded_routes
+from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for, as_caller, client_for, unguarded_routes
 from trade_capture.main import MIGRATIONS, TradeCaptureSettings, build
 
 pytestmark = pytest.mark.integration
@@ -53,7 +53,9 @@ async def database_url(migrated_database: Callable[[Path], Awaitable[str]]) -> s
 
 @pytest.fixture(scope="module")
 async def app(database_url: str) -> AsyncIterator[FastAPI]:
-    settings = TradeCaptureSettings(database_url=database_url, issuer_url="http://issuer.test")
+    settings = TradeCaptureSettings(
+        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY
+    )
     async with app_for(build(settings, FixedClock())) as app:
         yield app
 

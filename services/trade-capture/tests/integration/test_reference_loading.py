@@ -14,6 +14,7 @@ from backoffice_events.contracts.reference import BusinessDayClosed, BusinessDay
 from backoffice_events.contracts.vocabulary import InstrumentType
 from backoffice_events.messaging import Batch, UnitOfWork
 from trade_capture.reference import business_days, kinds, loading, proposals, tables
+from trade_capture.reference.business_days import Moved
 from trade_capture.reference.cache import ReferenceCache
 from trade_capture.reference.domain import (
     Calendar,
@@ -184,9 +185,9 @@ async def test_a_proposal_is_decided_once(unit: UnitOfWork) -> None:
 async def test_a_day_opens_closes_and_rolls_over_a_holiday(unit: UnitOfWork) -> None:
     await take(unit, kinds.CALENDARS, US)
     await business_days.move(unit, "US", open_day, date(2026, 11, 25), "ops")
-    day = await business_days.move(unit, "US", roll_day, date(2026, 11, 25), "ops")
+    day = (await business_days.move(unit, "US", roll_day, date(2026, 11, 25), "ops")).after
     assert (day.business_date, day.version) == (date(2026, 11, 27), 3)
-    assert await business_days.move(unit, "US", roll_day, date(2026, 11, 25), "ops") == day
+    assert await business_days.move(unit, "US", roll_day, date(2026, 11, 25), "ops") == Moved(day, day)
     assert [type(event) for event in unit.published[1:]] == [
         BusinessDayOpened,
         BusinessDayClosed,

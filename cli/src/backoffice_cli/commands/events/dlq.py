@@ -92,7 +92,8 @@ def show(
     """
     with failures():
         owners = Owners(Platform.running(state.resolve()), service)
-        letter = owners.found(f"{PATH}/{dead_letter_id}", f"a dead letter {dead_letter_id}")
+        what = f"a dead letter {dead_letter_id}"
+        letter = owners.found(f"{PATH}/{dead_letter_id}", what, listing="backoffice events dlq list")
         owner = Owners(owners.platform, letter["service"])
         actions = [_without_service(each) for each in owner.listed(f"{PATH}/{dead_letter_id}/actions")]
     print_json({**letter, "actions": actions})

@@ -18,11 +18,12 @@ def chosen_ids(
     """Return the ids to be dealt with, by service: each once, so that one which is refused again is not tried again."""
     chosen: dict[str, list[str]] = {name: [] for name in owners.names}
     for each in ids or ():
-        chosen[owners.found(f"{PATH}/{each}", f"a dead letter {each}")["service"]].append(each)
+        found = owners.found(f"{PATH}/{each}", f"a dead letter {each}", listing="backoffice events dlq list")
+        chosen[found["service"]].append(each)
     if not ids:
         for letter in owners.listed(PATH, status="open", **filters):
             chosen[letter["service"]].append(letter["id"])
-    return {name: found[:limit] for name, found in chosen.items() if found}
+    return {name: letters[:limit] for name, letters in chosen.items() if letters}
 
 
 def handle(

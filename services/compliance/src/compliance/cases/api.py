@@ -3,10 +3,12 @@
 from collections.abc import Awaitable
 from typing import Annotated
 
+import msgspec
 from fastapi import Depends, Query, Response
 from sqlalchemy import select
 
 from backoffice_chassis import (
+    Audit,
     IfMatch,
     Page,
     Paging,
@@ -14,6 +16,7 @@ from backoffice_chassis import (
     Role,
     Router,
     Unit,
+    audits,
     check_version,
     conflict,
     etag,
@@ -24,7 +27,8 @@ from backoffice_chassis import (
 from backoffice_chassis.http.vocabulary import Id, ShortText
 from backoffice_events.messaging import UnitOfWork
 from compliance.cases import resolution
-from compliance.cases.domain import Case, CaseError, CaseStatus, Resolution
+from compliance.cases.domain import CaseError, CaseStatus, Resolution
+from compliance.cases.resolution import Taken
 from compliance.cases.schemas import Assignment, CaseStory, CaseView, StepView, Why
 from compliance.cases.tables import case_step, compliance_case
 from compliance.checks.domain import Check
@@ -33,6 +37,7 @@ router = Router(prefix="/cases", tags=["cases"])
 
 Officer = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER)]
 Reader = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER, Role.AUDITOR, Role.OPERATIONS)]
+Recorder = Annotated[Audit, audits("case")]
 
 
 @router.get("")
@@ -80,63 +85,87 @@ Current = Annotated[str, Depends(_current)]
 
 @router.post("/{case_id}/assign")
 async def assign(
-    case_id: Current, to: Assignment, unit: Unit, principal: Officer, response: Response
+    *, case_id: Current, to: Assignment, unit: Unit, principal: Officer, audit: Recorder, response: Response
 ) -> CaseStory:
     """Give a case to somebody, or back to the queue."""
-    await _done(case_id, resolution.assign(unit, case_id, to.assignee, principal.subject))
+    await _done(audit, unit, case_id, resolution.assign(unit, case_id, to.assignee, principal.subject))
     return await _story(unit, case_id, response)
 
 
 @router.post("/{case_id}/propose-release")
 async def propose_release(
-    case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response
+    *, case_id: Current, why: Why, unit: Unit, principal: Officer, audit: Recorder, response: Response
 ) -> CaseStory:
     """Propose that the trade may go on; somebody else has to approve."""
-    await _done(case_id, resolution.propose(unit, case_id, Resolution.RELEASE, principal.subject, why.reason))
+    await _done(
+        audit,
+        unit,
+        case_id,
+        resolution.propose(unit, case_id, Resolution.RELEASE, principal.subject, why.reason),
+    )
     return await _story(unit, case_id, response)
 
 
 @router.post("/{case_id}/propose-block")
 async def propose_block(
-    case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response
+    *, case_id: Current, why: Why, unit: Unit, principal: Officer, audit: Recorder, response: Response
 ) -> CaseStory:
     """Propose that the trade must not settle; somebody else has to approve."""
-    await _done(case_id, resolution.propose(unit, case_id, Resolution.BLOCK, principal.subject, why.reason))
+    await _done(
+        audit,
+        unit,
+        case_id,
+        resolution.propose(unit, case_id, Resolution.BLOCK, principal.subject, why.reason),
+    )
     return await _story(unit, case_id, response)
 
 
 @router.post("/{case_id}/approve-release")
 async def approve_release(
-    case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response
+    *, case_id: Current, why: Why, unit: Unit, principal: Officer, audit: Recorder, response: Response
 ) -> CaseStory:
     """Approve the proposed release: the trade is cleared with this."""
-    await _done(case_id, resolution.approve(unit, case_id, Resolution.RELEASE, principal.subject, why.reason))
+    await _done(
+        audit,
+        unit,
+        case_id,
+        resolution.approve(unit, case_id, Resolution.RELEASE, principal.subject, why.reason),
+    )
     return await _story(unit, case_id, response)
 
 
 @router.post("/{case_id}/approve-block")
 async def approve_block(
-    case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response
+    *, case_id: Current, why: Why, unit: Unit, principal: Officer, audit: Recorder, response: Response
 ) -> CaseStory:
     """Approve the proposed block: the trade stops with this."""
-    await _done(case_id, resolution.approve(unit, case_id, Resolution.BLOCK, principal.subject, why.reason))
+    await _done(
+        audit,
+        unit,
+        case_id,
+        resolution.approve(unit, case_id, Resolution.BLOCK, principal.subject, why.reason),
+    )
     return await _story(unit, case_id, response)
 
 
 @router.post("/{case_id}/reject")
-async def reject(case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response) -> CaseStory:
+async def reject(
+    *, case_id: Current, why: Why, unit: Unit, principal: Officer, audit: Recorder, response: Response
+) -> CaseStory:
     """Reject the proposal: the case is open again."""
-    await _done(case_id, resolution.reject(unit, case_id, principal.subject, why.reason))
+    await _done(audit, unit, case_id, resolution.reject(unit, case_id, principal.subject, why.reason))
     return await _story(unit, case_id, response)
 
 
-async def _done(case_id: str, step: Awaitable[Case | None]) -> None:
+async def _done(audit: Audit, unit: UnitOfWork, case_id: str, step: Awaitable[Taken | None]) -> None:
     try:
-        case = await step
+        taken = await step
     except CaseError as refused:
         raise conflict(refused.code, f"{refused}.") from refused
-    if case is None:
+    if taken is None:
         raise not_found("case", case_id)
+    after = {**msgspec.structs.asdict(taken.after), "reason": taken.step.reason}
+    await audit.record(unit, case_id, before=taken.before, after=after)
 
 
 async def _story(unit: UnitOfWork, case_id: str, response: Response) -> CaseStory:

@@ -1,6 +1,7 @@
 """Carries out what people decide on a case; the trade goes on or stops accordingly."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import UnitOfWork
@@ -14,9 +15,18 @@ from compliance.checks.domain import Status
 Change = Callable[[Case], Case]
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A step that was taken: the case before and after it."""
+
+    before: Case
+    after: Case
+    step: Step
+
+
 async def step(
     unit: UnitOfWork, case_id: str, change: Change, *, action: str, actor: str, reason: str | None
-) -> Case | None:
+) -> Taken | None:
     """Change a case by one step of its history. None: there is no such case. Raises CaseError."""
     case, state = await locked(unit, case_id)
     if case is None or state is None:
@@ -28,7 +38,7 @@ async def step(
     await repository.save(unit.connection, changed, done)
     if changed.status in {CaseStatus.RELEASED, CaseStatus.BLOCKED}:
         await _carry_out(unit, changed, state)
-    return changed
+    return Taken(case, changed, done)
 
 
 async def locked(unit: UnitOfWork, case_id: str) -> tuple[Case | None, TradeState | None]:
@@ -43,7 +53,7 @@ async def locked(unit: UnitOfWork, case_id: str) -> tuple[Case | None, TradeStat
     return await repository.find(unit.connection, case_id, lock=True), states[seen.trade_id]
 
 
-async def assign(unit: UnitOfWork, case_id: str, to: str | None, actor: str) -> Case | None:
+async def assign(unit: UnitOfWork, case_id: str, to: str | None, actor: str) -> Taken | None:
     """Give a case to somebody, or back to the queue."""
     return await step(
         unit, case_id, lambda case: domain.assign(case, to), action="ASSIGNED", actor=actor, reason=to
@@ -52,7 +62,7 @@ async def assign(unit: UnitOfWork, case_id: str, to: str | None, actor: str) -> 
 
 async def propose(
     unit: UnitOfWork, case_id: str, resolution: Resolution, actor: str, reason: str
-) -> Case | None:
+) -> Taken | None:
     """Propose what is to become of the trade."""
 
     def change(case: Case) -> Case:
@@ -64,7 +74,7 @@ async def propose(
 
 async def approve(
     unit: UnitOfWork, case_id: str, resolution: Resolution, actor: str, reason: str
-) -> Case | None:
+) -> Taken | None:
     """Approve what somebody else proposed: the trade is released or blocked with this."""
 
     def change(case: Case) -> Case:
@@ -74,7 +84,7 @@ async def approve(
     return await step(unit, case_id, change, action=action, actor=actor, reason=reason)
 
 
-async def reject(unit: UnitOfWork, case_id: str, actor: str, reason: str) -> Case | None:
+async def reject(unit: UnitOfWork, case_id: str, actor: str, reason: str) -> Taken | None:
     """Refuse what somebody else proposed."""
     return await step(
         unit, case_id, lambda case: domain.reject(case, actor), action="REJECTED", actor=actor, reason=reason

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from backoffice_chassis import (
+    Audit,
     FieldError,
     Page,
     Paging,
@@ -16,6 +17,7 @@ from backoffice_chassis import (
     Role,
     Router,
     Unit,
+    audits,
     fetch_page,
     invalid,
     not_found,
@@ -41,6 +43,7 @@ router = Router(tags=["rules"])
 
 Officer = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER)]
 Reader = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER, Role.AUDITOR, Role.OPERATIONS)]
+Recorder = Annotated[Audit, audits("rule-change")]
 
 
 @router.get("/rules")
@@ -73,13 +76,15 @@ async def list_rules(
 
 @router.post("/rule-changes", status_code=201)
 async def propose_change(
-    proposal: ChangeProposal, unit: Unit, principal: Officer, response: Response
+    proposal: ChangeProposal, unit: Unit, principal: Officer, audit: Recorder, response: Response
 ) -> ChangeStory:
     """Propose rules. They take effect when another compliance officer approves."""
     rows = await _rows(unit, proposal)
     change_id = await changes.propose(unit, rows, proposal.reason, principal.subject)
     response.headers["Location"] = f"/rule-changes/{change_id}"
-    return await _story(unit, change_id)
+    story = await _story(unit, change_id)
+    await audit.record(unit, change_id, after=story)
+    return story
 
 
 @router.get("/rule-changes")
@@ -105,17 +110,29 @@ async def get_change(change_id: Id, unit: Unit, _: Reader) -> ChangeStory:
 
 
 @router.post("/rule-changes/{change_id}/approve")
-async def approve_change(change_id: Id, why: Why, unit: Unit, principal: Officer) -> ChangeStory:
+async def approve_change(
+    change_id: Id, why: Why, unit: Unit, principal: Officer, audit: Recorder
+) -> ChangeStory:
     """Approve what somebody else proposed: the rules hold for every trade judged from now on."""
     await changes.decide(unit, change_id, ChangeStatus.APPROVED, principal.subject, why.reason)
-    return await _story(unit, change_id)
+    return await _decided(audit, unit, change_id)
 
 
 @router.post("/rule-changes/{change_id}/reject")
-async def reject_change(change_id: Id, why: Why, unit: Unit, principal: Officer) -> ChangeStory:
+async def reject_change(
+    change_id: Id, why: Why, unit: Unit, principal: Officer, audit: Recorder
+) -> ChangeStory:
     """Reject what somebody else proposed."""
     await changes.decide(unit, change_id, ChangeStatus.REJECTED, principal.subject, why.reason)
-    return await _story(unit, change_id)
+    return await _decided(audit, unit, change_id)
+
+
+async def _decided(audit: Audit, unit: UnitOfWork, change_id: str) -> ChangeStory:
+    """Record a decision, and answer with the change. The rules themselves are on record since they were proposed."""
+    story = await _story(unit, change_id)
+    after = story.model_dump(exclude={"rules"})
+    await audit.record(unit, change_id, before={"status": ChangeStatus.PROPOSED}, after=after)
+    return story
 
 
 async def _rows(unit: UnitOfWork, proposal: ChangeProposal) -> Sequence[dict[str, Any]]:

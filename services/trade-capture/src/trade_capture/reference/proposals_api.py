@@ -5,7 +5,18 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from sqlalchemy import select
 
-from backoffice_chassis import Page, Paging, Principal, Role, Router, Unit, fetch_page, requires
+from backoffice_chassis import (
+    Audit,
+    Page,
+    Paging,
+    Principal,
+    Role,
+    Router,
+    Unit,
+    audits,
+    fetch_page,
+    requires,
+)
 from backoffice_chassis.http.vocabulary import Id
 from trade_capture.reference import proposals
 from trade_capture.reference.schemas import ProposalOut, Rejection
@@ -15,7 +26,9 @@ router = Router(prefix="/reference/settlement-instruction-proposals", tags=["Ref
 
 Reader = Annotated[Principal, requires(Role.OPERATIONS, Role.AUDITOR)]
 Decider = Annotated[Principal, requires(Role.OPERATIONS)]
+Recorder = Annotated[Audit, audits("settlement-instruction-proposal")]
 ProposalId = Annotated[Id, Path()]
+_PENDING = {"status": "PENDING"}
 
 
 @router.get("", response_model=Page[ProposalOut])
@@ -30,14 +43,18 @@ async def list_proposals(
 
 
 @router.post("/{proposal_id}/approve", response_model=ProposalOut)
-async def approve_proposal(proposal_id: ProposalId, unit: Unit, principal: Decider) -> Any:
+async def approve_proposal(proposal_id: ProposalId, unit: Unit, principal: Decider, audit: Recorder) -> Any:
     """Put the change into force. Whoever proposed it is answered 403: a second person decides."""
-    return (await proposals.approve(unit, proposal_id, principal.subject))._mapping
+    decided = await proposals.approve(unit, proposal_id, principal.subject)
+    await audit.record(unit, proposal_id, before=_PENDING, after=decided)
+    return decided._mapping
 
 
 @router.post("/{proposal_id}/reject", response_model=ProposalOut)
 async def reject_proposal(
-    proposal_id: ProposalId, rejection: Rejection, unit: Unit, principal: Decider
+    proposal_id: ProposalId, rejection: Rejection, unit: Unit, principal: Decider, audit: Recorder
 ) -> Any:
     """Turn the change down, or withdraw it."""
-    return (await proposals.reject(unit, proposal_id, principal.subject, rejection.reason))._mapping
+    decided = await proposals.reject(unit, proposal_id, principal.subject, rejection.reason)
+    await audit.record(unit, proposal_id, before=_PENDING, after=decided)
+    return decided._mapping
