@@ -5,7 +5,8 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint format types contracts test chaos demo up down status clean compose-up compose-down
+.PHONY: help install lock lint format types contracts test chaos demo up down status clean \
+        compose-up compose-demo compose-down compose-clean
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -33,12 +34,30 @@ down: install ## stop the platform
 status: install ## show what runs where
 	@$(BIN)/backoffice status
 
+# The containers' platform for `backoffice --state`: where it is, and the secrets. Of all profiles, for what ends them.
+COMPOSE_STATE := .backoffice-compose
+PROFILES := --profile simulators
+
 compose-up: ## start the platform in containers (needs Docker with Compose 2.20+)
 	@python3 deploy/make_secrets.py
-	@docker compose up --build --detach --wait
+	@python3 deploy/describe_platform.py $(COMPOSE_STATE)
+	@docker compose $(COMPOSE) up --build --detach --wait
+	@docker volume inspect backoffice_postgres --format '{{json .CreatedAt}}' > $(COMPOSE_STATE)/volume.now
+	@cd $(COMPOSE_STATE) && { cmp -s volume volume.now || rm -f demo; } && mv volume.now volume
+
+# What an earlier demo left goes first; its mark falls with the volume that holds its data (compose-up).
+compose-demo: install ## run the demo on the containers
+	@if [ -e $(COMPOSE_STATE)/demo ]; then $(MAKE) --no-print-directory compose-clean; fi
+	@COMPOSE_PROFILES=$${COMPOSE_PROFILES:+$$COMPOSE_PROFILES,}simulators \
+	    $(MAKE) --no-print-directory compose-up COMPOSE="-f docker-compose.yml -f deploy/compose-demo.yml"
+	@$(BIN)/backoffice demo --state $(COMPOSE_STATE)
 
 compose-down: ## stop the containers; what they stored stays in their volumes
-	@docker compose --profile simulators down
+	@docker compose $(PROFILES) down
+
+compose-clean: ## stop the containers and give up what they stored
+	@docker compose $(PROFILES) down --volumes
+	@rm -rf $(COMPOSE_STATE)
 
 lint: install ## ruff and the import contracts
 	@$(BIN)/ruff check .

@@ -5,6 +5,7 @@ to everybody but its owner; the files in it are readable, because Docker mounts 
 containers that run as other users. Standard library alone: it runs before anything is installed.
 """
 
+import base64
 import json
 import os
 import secrets
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 SERVICES = ("trade_capture", "compliance", "settlement", "ledger", "hr")
+KAFKA_USERS = (*SERVICES, "front_office", "counterparties", "csd", "operator", "monitoring")
 ROLES = ("front-office", "operations", "finance", "compliance-officer", "hr", "auditor", "sre")
 PEOPLE_PER_ROLE = 2  # four eyes need two people of one role
 
@@ -31,6 +33,21 @@ def keep(path: Path, value: str) -> str:
 def url(role: str, password: str, database: str) -> str:
     """Return a database's URL inside the Compose network. The password is URL-safe by its making."""
     return f"postgresql://{role}:{password}@postgres:5432/{database}"
+
+
+def jaas(password: str) -> str:
+    """Return the brokers' JAAS file: how the administrator, which is what brokers are to one another, signs in by
+    PLAIN, and that all others are known by what SCRAM they were given.
+    """
+    plain = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+    administrator = f'{plain} username="admin" password="{password}" user_admin="{password}";'
+    others = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    sections = {
+        "internal.KafkaServer": administrator,
+        "controller.KafkaServer": administrator,
+        "KafkaServer": others,
+    }
+    return "".join(f"{name} {{\n    {module}\n}};\n" for name, module in sections.items())
 
 
 def clients() -> str:
@@ -56,6 +73,10 @@ def main() -> None:
         ):
             password = keep(folder / f"{role}_password", secrets.token_urlsafe(32))
             keep(folder / url_name, url(role, password, service))
+        keep(folder / f"{service}_audit_key", base64.b64encode(secrets.token_bytes(32)).decode())
+    for user in KAFKA_USERS:
+        keep(folder / f"kafka_{user}_password", secrets.token_urlsafe(32))
+    keep(folder / "kafka_jaas", jaas(keep(folder / "kafka_admin_password", secrets.token_urlsafe(32))))
     keep(folder / "issuer_clients", clients())
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from backoffice_cli.console import Exit
 from backoffice_cli.main import app
+from backoffice_cli.provisioning import access
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.testing import PostgresServer, shared_server
 
@@ -75,10 +76,16 @@ async def test_no_service_reaches_the_database_of_another(
             await asyncpg.connect(**own, database=other)
 
 
-async def test_reference_topics_are_compacted(provisioned: Result, kafka: str) -> None:
+async def test_every_declared_topic_is_there_and_reference_topics_are_compacted(
+    provisioned: Result, kafka: str
+) -> None:
     assert provisioned.exit_code == Exit.OK
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
+    declared = {topic.name: topic.partitions for topic in access.load().topics}
+    assert "trading.trades.v1.ledger.trades.dlq" in declared
+    described = await admin.describe_topics(list(declared))
+    assert {topic["topic"]: len(topic["partitions"]) for topic in described} == declared
     (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, "hr.employees.v1")])
     await admin.close()
     settings = {entry[0]: entry[1] for entry in answer.resources[0][4]}

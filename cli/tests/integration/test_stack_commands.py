@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from backoffice_cli.console import Exit
 from backoffice_cli.main import app
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack.control import bring_up
 
 pytestmark = pytest.mark.integration
@@ -72,7 +72,7 @@ def test_a_client_fetches_one_token_for_many_requests(up: Path) -> None:
         token = {"access_token": "T", "token_type": "Bearer", "expires_in": 900}
         return httpx.Response(200, json=token if request.url.path == "/token" else {})
 
-    auth = Platform.running(up).auth("sre")
+    auth = Stack.running(up).auth("sre")
     with httpx.Client(transport=httpx.MockTransport(answer), auth=auth, base_url="http://service") as client:
         client.get("/a")
         client.get("/b")

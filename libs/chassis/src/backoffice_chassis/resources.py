@@ -53,7 +53,7 @@ async def open_resources(service: Service) -> AsyncIterator[Resources]:
         )
         messaging = Messaging(
             engine,
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            brokers=settings.brokers,
             source=service.source,
             clock=service.clock.now,
             consumers=service.consumers,

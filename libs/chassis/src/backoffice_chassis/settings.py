@@ -6,9 +6,9 @@ What is secret may come from a file instead: `BACKOFFICE_SECRETS_DIR` names a fo
 
 import os
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,6 +17,9 @@ from pydantic_settings import (
 )
 
 from backoffice_chassis.audit.keys import seed_bytes
+from backoffice_events.brokers import Brokers, SaslMechanism, SecurityProtocol
+
+T = TypeVar("T")
 
 
 def for_asyncpg(url: str) -> str:
@@ -36,10 +39,89 @@ DatabaseUrl = Annotated[str, AfterValidator(for_asyncpg)]
 SigningKey = Annotated[SecretStr, AfterValidator(_signing_key)]
 
 
-class ServiceSettings(BaseSettings):
-    """Settings that every service has. A service adds its own by subclassing."""
+class KafkaSettings(BaseSettings):
+    """How a process reaches Kafka: everybody's who speaks to it, services and simulators."""
 
     model_config = SettingsConfigDict(env_prefix="BACKOFFICE_", extra="ignore", frozen=True)
+
+    kafka_bootstrap_servers: str = Field(
+        default="127.0.0.1:9092",
+        min_length=1,
+        description="Kafka brokers to start from, host:port by commas.",
+    )
+    kafka_security_protocol: SecurityProtocol = Field(
+        default=SecurityProtocol.PLAINTEXT,
+        description="Kafka's word for the kind of connection: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
+    )
+    kafka_sasl_mechanism: SaslMechanism = Field(
+        default=SaslMechanism.SCRAM_SHA_512, description="How the user signs in: SCRAM-SHA-512 or PLAIN."
+    )
+    kafka_user: str | None = Field(
+        default=None,
+        validate_default=True,
+        description="Who signs in; needed with SASL_PLAINTEXT and SASL_SSL.",
+    )
+    kafka_password: SecretStr | None = Field(
+        default=None,
+        validate_default=True,
+        description="The user's password; needed with SASL_PLAINTEXT and SASL_SSL.",
+    )
+    kafka_ca_file: FilePath | None = Field(
+        default=None,
+        description="Certificate authorities (PEM) that the brokers' certificates must come from, with SSL and "
+        "SASL_SSL. Without it the machine's own.",
+    )
+
+    @field_validator("kafka_user", "kafka_password")
+    @classmethod
+    def _is_there_to_sign_in(cls, value: T, info: ValidationInfo) -> T:
+        protocol = info.data.get("kafka_security_protocol", SecurityProtocol.PLAINTEXT)
+        if protocol.signs_in and not value:
+            raise ValueError(f"is needed with {protocol}")
+        return value
+
+    @property
+    def brokers(self) -> Brokers:
+        """Return the cluster as this process reaches it."""
+        return Brokers(
+            self.kafka_bootstrap_servers,
+            self.kafka_security_protocol,
+            self.kafka_user,
+            self.kafka_password.get_secret_value() if self.kafka_password else None,
+            self.kafka_sasl_mechanism,
+            self.kafka_ca_file,
+        )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic passes it by name; no service reads one
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  it knows no folder
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then the files of BACKOFFICE_SECRETS_DIR, if that is set."""
+        folder = os.environ.get("BACKOFFICE_SECRETS_DIR")
+        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
+        return (init_settings, env_settings, *files)
+
+
+def kafka_environment(brokers: Brokers) -> dict[str, str]:
+    """Return what another process is told by its environment, so that it reaches Kafka in the same way."""
+    told = {
+        "BOOTSTRAP_SERVERS": brokers.bootstrap_servers,
+        "SECURITY_PROTOCOL": brokers.security_protocol.value,
+        "SASL_MECHANISM": brokers.mechanism.value,
+        "USER": brokers.user,
+        "PASSWORD": brokers.password,
+        "CA_FILE": brokers.ca_file and str(brokers.ca_file),
+    }
+    return {f"BACKOFFICE_KAFKA_{name}": value for name, value in told.items() if value}
+
+
+class ServiceSettings(KafkaSettings):
+    """Settings that every service has. A service adds its own by subclassing."""
 
     database_url: DatabaseUrl = Field(
         description="The service's own PostgreSQL database, as the role that may read and write but not define."
@@ -51,11 +133,6 @@ class ServiceSettings(BaseSettings):
     )
     database_pool_size: int = Field(
         default=10, ge=2, le=100, description="Connections that one process may hold to its database."
-    )
-    kafka_bootstrap_servers: str = Field(
-        default="127.0.0.1:9092",
-        min_length=1,
-        description="Kafka brokers to start from, host:port by commas.",
     )
     issuer_url: str = Field(
         description="OpenID Connect issuer: tokens must name it as `iss`, and its discovery document is read from it.",
@@ -133,17 +210,3 @@ class ServiceSettings(BaseSettings):
         if self.audit_key is None:
             raise ValueError("BACKOFFICE_AUDIT_KEY is missing: 32 random bytes in base64, the service's own")
         return self.audit_key.get_secret_value()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic passes it by name; no service reads one
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  it knows no folder
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read arguments, then the environment, then the files of BACKOFFICE_SECRETS_DIR, if that is set."""
-        folder = os.environ.get("BACKOFFICE_SECRETS_DIR")
-        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
-        return (init_settings, env_settings, *files)
