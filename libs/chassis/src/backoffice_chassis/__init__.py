@@ -1,5 +1,7 @@
 """What every service of the back office stands on."""
 
+from backoffice_chassis.approvals.domain import Approval
+from backoffice_chassis.approvals.kinds import ApprovalKind
 from backoffice_chassis.audit.trail import Audit, audits, reads_only
 from backoffice_chassis.clock import Clock, SystemClock
 from backoffice_chassis.http.paging import Page, PageRequest, Paging, fetch_page
@@ -21,6 +23,8 @@ from backoffice_chassis.service import PeriodicJob, Service
 from backoffice_chassis.settings import ServiceSettings
 
 __all__ = [
+    "Approval",
+    "ApprovalKind",
     "Audit",
     "Clock",
     "FieldError",

@@ -8,6 +8,8 @@ from datetime import timedelta
 import httpx
 from fastapi import Request
 
+from backoffice_chassis.approvals.dead_letters import discarding
+from backoffice_chassis.approvals.kinds import ApprovalKinds
 from backoffice_chassis.audit.keys import Signer
 from backoffice_chassis.database import create_engine
 from backoffice_chassis.http.admission import Admission
@@ -30,6 +32,7 @@ class Resources:
     verifier: TokenVerifier
     admission: Admission
     signer: Signer
+    approvals: ApprovalKinds
 
     @property
     def transactions(self) -> Transactions:
@@ -59,8 +62,11 @@ async def open_resources(service: Service) -> AsyncIterator[Resources]:
             consumers=service.consumers,
             options=ConsumerOptions(stall=settings.stuck_after_seconds),
         )
+        approvals = ApprovalKinds([*service.approvals, discarding(messaging.redriver)])
         try:
-            yield Resources(service.name, settings, messaging, verifier, Admission(settings), signer)
+            yield Resources(
+                service.name, settings, messaging, verifier, Admission(settings), signer, approvals
+            )
         finally:
             await engine.dispose()
 

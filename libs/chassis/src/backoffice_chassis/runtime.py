@@ -29,6 +29,7 @@ async def serve(service: Service, *, api: bool, worker: bool) -> None:
     telemetry = Telemetry.start(service.name, service.settings)
     async with open_resources(service) as resources:
         database = database_check(resources.transactions, service.migrations)
+        log.info("audit log is signed", public_key=resources.signer.public_key)
         work = Worker(service, resources.messaging, database, resources.signer) if worker else None
         health = _health(database, work)
         app = create_app(service, resources, health, api=api)

@@ -5,6 +5,7 @@ import contextlib
 
 import structlog
 
+from backoffice_chassis.approvals.store import EXPIRY
 from backoffice_chassis.audit.keys import Signer
 from backoffice_chassis.audit.sealing import sealing
 from backoffice_chassis.health import Check
@@ -23,7 +24,7 @@ class Worker:
 
     def __init__(self, service: Service, messaging: Messaging, database: Check, signer: Signer) -> None:
         self._messaging = messaging
-        jobs = [*service.jobs, *housekeeping(service.settings), sealing(service.name, signer)]
+        jobs = [*service.jobs, *housekeeping(service.settings), sealing(service.name, signer), EXPIRY]
         self._jobs = JobRunner(jobs, messaging.transactions)
         self._database = database
         self._stop_seconds = service.settings.shutdown_timeout_seconds

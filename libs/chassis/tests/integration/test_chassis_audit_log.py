@@ -392,7 +392,7 @@ async def test_nothing_is_sealed_on_top_of_a_tree_that_was_tampered_with(
         await sealed(sample)
 
 
-async def test_a_discarded_dead_letter_is_recorded_with_what_came_of_it(
+async def test_a_redriven_dead_letter_is_recorded_with_what_came_of_it(
     client: httpx.AsyncClient, auditor: httpx.AsyncClient, superuser: Any, sample: Service
 ) -> None:
     async with open_resources(sample) as resources, resources.transactions.begin() as unit:
@@ -402,13 +402,13 @@ async def test_a_discarded_dead_letter_is_recorded_with_what_came_of_it(
         [received] = Batch.of(unit.connection, [day]).events
         await dead_letters.write(unit, "notes.business-days", [Condemned(received, "nobody works then")])
     [letter] = await items(client, "/messaging/dead-letters")
-    path = f"/messaging/dead-letters/{letter['id']}/discard"
+    path = f"/messaging/dead-letters/{letter['id']}/redrive"
     for why in ({"reason": "a test", "dry_run": True}, {"reason": "a test"}, {"reason": "again"}):
         assert (await client.post(path, json=why)).status_code == 200
     [entry] = [each["entry"] for each in await items(auditor, "/audit/entries")]
     assert (entry["action"], entry["object_type"], entry["object_id"]) == (
-        "discard",
+        "redrive",
         "dead-letter",
         letter["id"],
     )
-    assert entry["after"] == {"action": "discard", "outcome": "discarded", "reason": "a test"}
+    assert entry["after"] == {"action": "redrive", "outcome": "redriven", "reason": "a test"}

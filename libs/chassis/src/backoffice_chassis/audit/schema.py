@@ -42,8 +42,13 @@ def upgrade_0001(op: Operations | Any) -> None:
     metadata.create_all(op.get_bind(), checkfirst=False)
     op.execute(_REFUSE)
     for table in APPEND_ONLY:
-        for statement in (_TRIGGER, _ALWAYS, _ADD_AND_READ):
-            op.execute(statement.format(table=table.name))
+        make_append_only(op, table.name)
+
+
+def make_append_only(op: Operations | Any, table: str) -> None:
+    """Let a table take new rows only, whoever writes. The audit log's own step comes before."""
+    for statement in (_TRIGGER, _ALWAYS, _ADD_AND_READ):
+        op.execute(statement.format(table=table))
 
 
 TABLE_NAMES = tuple(metadata.tables)

@@ -1,13 +1,16 @@
-"""Dead letters: list them, look at one, redrive or discard, and see what people did with them."""
+"""Dead letters: list them, look at one, redrive, propose to discard, and see what people did with them."""
 
 import base64
 from typing import Annotated, Any
 
-from fastapi import Query, Request
+from fastapi import Query, Request, Response
 from sqlalchemy import Row
 
+from backoffice_chassis.approvals import store
+from backoffice_chassis.approvals.dead_letters import NAME
+from backoffice_chassis.approvals.schemas import ApprovalView
 from backoffice_chassis.http.paging import Page, PageRequest, Paging, fetch_page
-from backoffice_chassis.http.problems import FieldError, invalid, not_found
+from backoffice_chassis.http.problems import FieldError, conflict, invalid, not_found
 from backoffice_chassis.http.routing import Router, Unit
 from backoffice_chassis.http.vocabulary import Id
 from backoffice_chassis.messaging_api.access import Operator, Reader, Recorder, by
@@ -78,16 +81,6 @@ async def redrive(
     return handled(answer, dry_run=why.dry_run)
 
 
-@router.post("/dead-letters/{dead_letter_id}/discard")
-async def discard(
-    dead_letter_id: Id, why: Why, request: Request, principal: Operator, audit: Recorder
-) -> Handled:
-    """Give it up; it stays on record, and the events parked behind it go on."""
-    redriver = resources_of(request).messaging.redriver
-    answer = await redriver.discard(dead_letter_id, by(principal, why, audit), dry_run=why.dry_run)
-    return handled(answer, dry_run=why.dry_run)
-
-
 @router.post("/dead-letters/redrive")
 async def redrive_selection(
     selection: Selection, request: Request, principal: Operator, audit: Recorder
@@ -100,16 +93,35 @@ async def redrive_selection(
     return await _take_selection(request, Action.REDRIVE, selection, by(principal, selection, audit))
 
 
-@router.post("/dead-letters/discard")
-async def discard_selection(
-    selection: Selection, request: Request, principal: Operator, audit: Recorder
-) -> HandledSelection:
-    """Discard the open dead letters that match, oldest first. At least one criterion has to be given."""
+@router.post("/dead-letters/discard", status_code=201, response_model=ApprovalView | HandledSelection)
+async def discard_selection(  # noqa: PLR0917  what it takes to propose
+    selection: Selection,
+    request: Request,
+    unit: Unit,
+    principal: Operator,
+    audit: Recorder,
+    response: Response,
+) -> Any:
+    """Propose to discard the open dead letters that match; another person approves, `POST /approvals/{id}/approve`.
+
+    At least one criterion has to be given. They stay on record, and the events parked behind them go on. A dry run
+    shows what would become of each, and proposes nothing.
+    """
     if selection.filter() == dead_letters.Filter(status=dead_letters.OPEN):
         raise invalid(
             [FieldError("/body", "say which: ids, consumer, topic, key, event_type, failure or a time")]
         )
-    return await _take_selection(request, Action.DISCARD, selection, by(principal, selection, audit))
+    if selection.dry_run:
+        response.status_code = 200
+        return await _take_selection(request, Action.DISCARD, selection, by(principal, selection, audit))
+    rows = await dead_letters.listed(unit.connection, selection.filter(), limit=selection.limit)
+    if not rows:
+        raise conflict("nothing-open", "No open dead letter matches: list them, GET /messaging/dead-letters.")
+    terms = {"ids": [str(row.id) for row in rows]}
+    kind = resources_of(request).approvals.named(NAME)
+    [made] = await store.propose(unit, kind, [(None, terms)], by=principal.subject, reason=selection.reason)
+    await audit.record(unit, made.approval_id, after=made)
+    return ApprovalView.model_validate(made)
 
 
 async def _take_selection(

@@ -103,6 +103,12 @@ class Redriver:
                 answers += [await self._take(unit, action, each, by) for each in ids]
         return answers
 
+    async def take_within(
+        self, unit: UnitOfWork, action: Action, dead_letter_ids: Sequence[str], by: By
+    ) -> list[Answer]:
+        """Redrive or discard dead letters in the order given, within a transaction of the caller's."""
+        return [await self._take(unit, action, each, by) for each in dead_letter_ids]
+
     async def release(self, consumer: str, key: str, by: By, *, dry_run: bool = False) -> Answer:
         """Hand the parked events of a key over, in order, although the dead letter they wait behind stays open.
 

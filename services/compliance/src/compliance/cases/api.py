@@ -24,12 +24,14 @@ from backoffice_chassis import (
     not_found,
     requires,
 )
+from backoffice_chassis.approvals import store
+from backoffice_chassis.approvals.schemas import ApprovalView
 from backoffice_chassis.http.vocabulary import Id, ShortText
 from backoffice_events.messaging import UnitOfWork
 from compliance.cases import resolution
-from compliance.cases.domain import CaseError, CaseStatus, Resolution
+from compliance.cases.domain import CaseError, CaseStatus
 from compliance.cases.resolution import Taken
-from compliance.cases.schemas import Assignment, CaseStory, CaseView, StepView, Why
+from compliance.cases.schemas import Assignment, CaseStory, CaseView, Proposal, StepView
 from compliance.cases.tables import case_step, compliance_case
 from compliance.checks.domain import Check
 
@@ -92,69 +94,23 @@ async def assign(
     return await _story(unit, case_id, response)
 
 
-@router.post("/{case_id}/propose-release")
-async def propose_release(
-    *, case_id: Current, why: Why, unit: Unit, principal: Officer, audit: Recorder, response: Response
-) -> CaseStory:
-    """Propose that the trade may go on; somebody else has to approve."""
-    await _done(
-        audit,
-        unit,
-        case_id,
-        resolution.propose(unit, case_id, Resolution.RELEASE, principal.subject, why.reason),
+@router.post("/{case_id}/propose", status_code=201)
+async def propose(
+    *, case_id: Current, proposal: Proposal, unit: Unit, principal: Officer, audit: Recorder
+) -> ApprovalView:
+    """Propose that the trade may go on, or must not settle; another officer approves (`/approvals`)."""
+    try:
+        case = await resolution.require_open(unit, case_id)
+    except CaseError as refused:
+        raise conflict(refused.code, f"{refused}.") from refused
+    if case is None:
+        raise not_found("case", case_id)
+    terms = {"case_id": case_id, "resolution": proposal.resolution}
+    [made] = await store.propose(
+        unit, resolution.RESOLUTIONS, [(case_id, terms)], by=principal.subject, reason=proposal.reason
     )
-    return await _story(unit, case_id, response)
-
-
-@router.post("/{case_id}/propose-block")
-async def propose_block(
-    *, case_id: Current, why: Why, unit: Unit, principal: Officer, audit: Recorder, response: Response
-) -> CaseStory:
-    """Propose that the trade must not settle; somebody else has to approve."""
-    await _done(
-        audit,
-        unit,
-        case_id,
-        resolution.propose(unit, case_id, Resolution.BLOCK, principal.subject, why.reason),
-    )
-    return await _story(unit, case_id, response)
-
-
-@router.post("/{case_id}/approve-release")
-async def approve_release(
-    *, case_id: Current, why: Why, unit: Unit, principal: Officer, audit: Recorder, response: Response
-) -> CaseStory:
-    """Approve the proposed release: the trade is cleared with this."""
-    await _done(
-        audit,
-        unit,
-        case_id,
-        resolution.approve(unit, case_id, Resolution.RELEASE, principal.subject, why.reason),
-    )
-    return await _story(unit, case_id, response)
-
-
-@router.post("/{case_id}/approve-block")
-async def approve_block(
-    *, case_id: Current, why: Why, unit: Unit, principal: Officer, audit: Recorder, response: Response
-) -> CaseStory:
-    """Approve the proposed block: the trade stops with this."""
-    await _done(
-        audit,
-        unit,
-        case_id,
-        resolution.approve(unit, case_id, Resolution.BLOCK, principal.subject, why.reason),
-    )
-    return await _story(unit, case_id, response)
-
-
-@router.post("/{case_id}/reject")
-async def reject(
-    *, case_id: Current, why: Why, unit: Unit, principal: Officer, audit: Recorder, response: Response
-) -> CaseStory:
-    """Reject the proposal: the case is open again."""
-    await _done(audit, unit, case_id, resolution.reject(unit, case_id, principal.subject, why.reason))
-    return await _story(unit, case_id, response)
+    await audit.record(unit, case_id, before=case, after=made)
+    return ApprovalView.model_validate(made)
 
 
 async def _done(audit: Audit, unit: UnitOfWork, case_id: str, step: Awaitable[Taken | None]) -> None:

@@ -2,7 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
+import msgspec
+
+from backoffice_chassis import Approval, ApprovalKind, Role, conflict, not_found
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import UnitOfWork
 from compliance.cases import domain, repository
@@ -60,35 +65,42 @@ async def assign(unit: UnitOfWork, case_id: str, to: str | None, actor: str) -> 
     )
 
 
-async def propose(
-    unit: UnitOfWork, case_id: str, resolution: Resolution, actor: str, reason: str
-) -> Taken | None:
-    """Propose what is to become of the trade."""
+async def require_open(unit: UnitOfWork, case_id: str) -> Case | None:
+    """Return a case on which something may be proposed, locked. None: there is no such case. Raises CaseError."""
+    case, _ = await locked(unit, case_id)
+    if case is not None:
+        domain.require_open(case)
+    return case
+
+
+async def put_into_force(unit: UnitOfWork, approval: Approval) -> Any:
+    """Release or block a trade, as approved. Raises 409 when the case was closed since it was proposed."""
+    terms = msgspec.convert(approval.terms, Terms)
+    proposed_by, by = approval.proposed_by, approval.decided_by or ""
 
     def change(case: Case) -> Case:
-        return domain.propose(case, resolution, actor)
+        return domain.resolve(case, terms.resolution, proposed_by, by)
 
-    action = f"{resolution}_PROPOSED"
-    return await step(unit, case_id, change, action=action, actor=actor, reason=reason)
-
-
-async def approve(
-    unit: UnitOfWork, case_id: str, resolution: Resolution, actor: str, reason: str
-) -> Taken | None:
-    """Approve what somebody else proposed: the trade is released or blocked with this."""
-
-    def change(case: Case) -> Case:
-        return domain.approve(case, resolution, actor)
-
-    action = f"{resolution}_APPROVED"
-    return await step(unit, case_id, change, action=action, actor=actor, reason=reason)
+    action = f"{terms.resolution}_APPROVED"
+    try:
+        taken = await step(unit, terms.case_id, change, action=action, actor=by, reason=approval.reason)
+    except CaseError as refused:
+        raise conflict(refused.code, f"{refused}.") from refused
+    if taken is None:
+        raise not_found("case", terms.case_id)
+    return {"case_id": terms.case_id, "status": taken.after.status}
 
 
-async def reject(unit: UnitOfWork, case_id: str, actor: str, reason: str) -> Taken | None:
-    """Refuse what somebody else proposed."""
-    return await step(
-        unit, case_id, lambda case: domain.reject(case, actor), action="REJECTED", actor=actor, reason=reason
-    )
+class Terms(msgspec.Struct, frozen=True):
+    """What is proposed for a case."""
+
+    case_id: str
+    resolution: Resolution
+
+
+RESOLUTIONS = ApprovalKind(
+    "case-resolution", frozenset({Role.COMPLIANCE_OFFICER}), timedelta(days=7), put_into_force
+)
 
 
 async def _carry_out(unit: UnitOfWork, case: Case, state: TradeState) -> None:

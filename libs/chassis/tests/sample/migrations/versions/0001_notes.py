@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from backoffice_chassis import migrations
+from backoffice_chassis.approvals import schema as approvals
 from backoffice_chassis.audit import schema as audit
 from backoffice_events.messaging import schema
 
@@ -15,6 +16,7 @@ def upgrade() -> None:
     migrations.upgrade_0001(op)
     schema.upgrade_0001(op)
     audit.upgrade_0001(op)
+    approvals.upgrade_0001(op)
     op.create_table(
         "note",
         sa.Column("id", sa.Uuid, primary_key=True),
