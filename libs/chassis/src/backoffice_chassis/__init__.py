@@ -18,6 +18,7 @@ from backoffice_chassis.http.routing import Router, Unit, unit_of_work
 from backoffice_chassis.http.versions import IfMatch, RequiredIfMatch, check_version, etag
 from backoffice_chassis.process import run
 from backoffice_chassis.security.access import requires
+from backoffice_chassis.security.permissions import Permission
 from backoffice_chassis.security.principal import Principal, Role
 from backoffice_chassis.service import PeriodicJob, Service
 from backoffice_chassis.settings import ServiceSettings
@@ -33,6 +34,7 @@ __all__ = [
     "PageRequest",
     "Paging",
     "PeriodicJob",
+    "Permission",
     "Principal",
     "Problem",
     "RequiredIfMatch",

@@ -14,6 +14,7 @@ from backoffice_chassis import (
     Page,
     Paging,
     PeriodicJob,
+    Permission,
     Principal,
     RequiredIfMatch,
     Role,
@@ -47,8 +48,8 @@ notes = Table(
     Column("author", Text, nullable=False),
 )
 
-Writer = Annotated[Principal, requires(Role.OPERATIONS, Role.FINANCE)]
-Reader = Annotated[Principal, requires(Role.OPERATIONS, Role.AUDITOR)]
+Writer = Annotated[Principal, requires(Permission("write-notes", Role.OPERATIONS, Role.FINANCE))]
+Reader = Annotated[Principal, requires(Permission("read-notes", Role.OPERATIONS, Role.AUDITOR))]
 Recorder = Annotated[Audit, audits("note")]
 
 

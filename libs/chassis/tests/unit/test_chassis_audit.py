@@ -7,7 +7,17 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from backoffice_chassis import Principal, Role, Router, ServiceSettings, Unit, audits, reads_only, requires
+from backoffice_chassis import (
+    Permission,
+    Principal,
+    Role,
+    Router,
+    ServiceSettings,
+    Unit,
+    audits,
+    reads_only,
+    requires,
+)
 from backoffice_chassis.audit.canonical import canonical, digest, plain
 from backoffice_chassis.audit.entries import moment
 from backoffice_chassis.audit.keys import ENTRY, HEAD, Signer, is_signed, new_seed
@@ -86,7 +96,7 @@ def test_a_key_that_is_no_key_is_refused_without_being_told(key: str) -> None:
 
 def test_a_route_that_changes_something_says_what_it_records() -> None:
     router = Router()
-    officer = Annotated[Principal, requires(Role.OPERATIONS)]
+    officer = Annotated[Principal, requires(Permission("change-things", Role.OPERATIONS))]
 
     async def change(unit: Unit, _: officer) -> None:
         """Change something."""

@@ -24,10 +24,11 @@ from backoffice_chassis.http.routing import Router, Unit
 from backoffice_chassis.http.vocabulary import Id
 from backoffice_chassis.resources import resources_of
 from backoffice_chassis.security.access import requires
+from backoffice_chassis.security.permissions import Permission
 from backoffice_chassis.security.principal import Principal, Role
 from backoffice_events.messaging import UnitOfWork
 
-Somebody = Annotated[Principal, requires(*Role)]
+Somebody = Annotated[Principal, requires(Permission("use-approvals", *Role))]
 Recorder = Annotated[Audit, audits("approval")]
 
 router = Router(prefix="/approvals", tags=["approvals"])
@@ -99,8 +100,9 @@ async def _to_decide(
     """Return an approval, locked, and its kind. Raises 404, and 403 for who may not decide on its kind."""
     proposed = await store.locked(unit, approval_id)
     kind = resources_of(request).approvals.named(proposed.kind)
-    if not principal.has(*kind.deciders):
-        raise forbidden(f"{kind.name} needs one of the roles: {', '.join(sorted(kind.deciders))}.")
+    if not kind.permission.held_by(principal):
+        roles = ", ".join(sorted(kind.permission.roles))
+        raise forbidden(f"To {kind.permission.name} needs one of the roles: {roles}.")
     return proposed, kind
 
 

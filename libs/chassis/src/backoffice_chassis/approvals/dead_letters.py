@@ -7,11 +7,13 @@ import msgspec
 
 from backoffice_chassis.approvals.domain import Approval
 from backoffice_chassis.approvals.kinds import ApprovalKind
+from backoffice_chassis.security.permissions import Permission
 from backoffice_chassis.security.principal import Role
 from backoffice_events.messaging import Redriver, UnitOfWork
 from backoffice_events.messaging.actions import Action, By
 
 NAME = "dead-letter-discard"
+DISCARD = Permission("discard-dead-letters", Role.SRE, Role.OPERATIONS)
 _LIFETIME = timedelta(days=7)
 
 
@@ -23,4 +25,4 @@ def discarding(redriver: Redriver) -> ApprovalKind:
         answers = await redriver.take_within(unit, Action.DISCARD, approval.terms["ids"], by)
         return [msgspec.to_builtins(answer) for answer in answers]
 
-    return ApprovalKind(NAME, frozenset({Role.SRE, Role.OPERATIONS}), _LIFETIME, carry_out)
+    return ApprovalKind(NAME, DISCARD, _LIFETIME, carry_out)

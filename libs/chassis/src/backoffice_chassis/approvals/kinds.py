@@ -7,8 +7,11 @@ from typing import Any
 
 from backoffice_chassis.approvals.domain import Approval
 from backoffice_chassis.http.problems import not_found
+from backoffice_chassis.security.permissions import Permission
 from backoffice_chassis.security.principal import Principal, Role
 from backoffice_events.messaging import UnitOfWork
+
+_READ_ALL = Permission("read-all-approvals", Role.AUDITOR)
 
 CarryOut = Callable[[UnitOfWork, Approval], Awaitable[Any]]
 """Does what was approved, in the transaction of the approval; `decided_by` is who approved. What it returns is
@@ -20,11 +23,11 @@ answered as `outcome`. What it raises leaves everything as it was, and the appro
 class ApprovalKind:
     """One thing that two persons are needed for.
 
-    deciders: the jobs whose holders may propose, decide on and see it. lifetime: how long it waits for a decision.
+    permission: needed to decide on it, and to see it. lifetime: how long it waits for a decision.
     """
 
     name: str
-    deciders: frozenset[Role]
+    permission: Permission
     lifetime: timedelta
     carry_out: CarryOut
 
@@ -43,4 +46,8 @@ class ApprovalKinds:
 
     def seen_by(self, principal: Principal) -> list[str]:
         """Return the names of the kinds that somebody may see: auditors all, others what they may decide on."""
-        return [kind.name for kind in self._kinds.values() if principal.has(Role.AUDITOR, *kind.deciders)]
+        return [
+            kind.name
+            for kind in self._kinds.values()
+            if _READ_ALL.held_by(principal) or kind.permission.held_by(principal)
+        ]

@@ -24,10 +24,13 @@ from backoffice_chassis.http.routing import Router, Unit
 from backoffice_chassis.http.vocabulary import Id
 from backoffice_chassis.resources import resources_of
 from backoffice_chassis.security.access import requires
+from backoffice_chassis.security.permissions import Permission
 from backoffice_chassis.security.principal import Principal, Role
 from backoffice_events.messaging import UnitOfWork
 
-Auditor = Annotated[Principal, requires(Role.AUDITOR)]
+READ_AUDIT_LOG = Permission("read-audit-log", Role.AUDITOR)
+
+Auditor = Annotated[Principal, requires(READ_AUDIT_LOG)]
 TreeSize = Annotated[int, Query(ge=1, lt=2**62, description="Entries in the tree.")]
 
 router = Router(prefix="/audit", tags=["audit"])

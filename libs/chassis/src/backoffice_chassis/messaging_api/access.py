@@ -7,12 +7,16 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from backoffice_chassis.audit.trail import Audit, audits
 from backoffice_chassis.security.access import requires
+from backoffice_chassis.security.permissions import Permission
 from backoffice_chassis.security.principal import Principal, Role
 from backoffice_events.messaging import UnitOfWork
 from backoffice_events.messaging.actions import Action, By
 
-Reader = Annotated[Principal, requires(Role.SRE, Role.OPERATIONS, Role.AUDITOR)]
-Operator = Annotated[Principal, requires(Role.SRE, Role.OPERATIONS)]
+READ_MESSAGING = Permission("read-messaging", Role.SRE, Role.OPERATIONS, Role.AUDITOR)
+WORK_MESSAGING = Permission("work-messaging", Role.SRE, Role.OPERATIONS)
+
+Reader = Annotated[Principal, requires(READ_MESSAGING)]
+Operator = Annotated[Principal, requires(WORK_MESSAGING)]
 Recorder = Annotated[Audit, audits("dead-letter")]
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]

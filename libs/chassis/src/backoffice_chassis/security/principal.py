@@ -26,7 +26,3 @@ class Principal:
     subject: str
     roles: frozenset[Role]
     client: str | None = None
-
-    def has(self, *roles: Role) -> bool:
-        """Return whether the caller holds any of these jobs."""
-        return not self.roles.isdisjoint(roles)

@@ -13,7 +13,6 @@ from backoffice_chassis import (
     Page,
     Paging,
     Principal,
-    Role,
     Router,
     Unit,
     audits,
@@ -34,11 +33,12 @@ from compliance.cases.resolution import Taken
 from compliance.cases.schemas import Assignment, CaseStory, CaseView, Proposal, StepView
 from compliance.cases.tables import case_step, compliance_case
 from compliance.checks.domain import Check
+from compliance.permissions import READ_CASES, WORK_CASES
 
 router = Router(prefix="/cases", tags=["cases"])
 
-Officer = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER)]
-Reader = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER, Role.AUDITOR, Role.OPERATIONS)]
+Officer = Annotated[Principal, requires(WORK_CASES)]
+Reader = Annotated[Principal, requires(READ_CASES)]
 Recorder = Annotated[Audit, audits("case")]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from backoffice_chassis import Approval, ApprovalKind, Role, conflict, not_found
+from backoffice_chassis import Approval, ApprovalKind, conflict, not_found
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import UnitOfWork
 from compliance.cases import domain, repository
@@ -16,6 +16,7 @@ from compliance.checks import repository as checks
 from compliance.checks.announcements import announcement
 from compliance.checks.assessment import Decision, TradeState
 from compliance.checks.domain import Status
+from compliance.permissions import WORK_CASES
 
 Change = Callable[[Case], Case]
 
@@ -98,9 +99,7 @@ class Terms(msgspec.Struct, frozen=True):
     resolution: Resolution
 
 
-RESOLUTIONS = ApprovalKind(
-    "case-resolution", frozenset({Role.COMPLIANCE_OFFICER}), timedelta(days=7), put_into_force
-)
+RESOLUTIONS = ApprovalKind("case-resolution", WORK_CASES, timedelta(days=7), put_into_force)
 
 
 async def _carry_out(unit: UnitOfWork, case: Case, state: TradeState) -> None:

@@ -14,7 +14,6 @@ from backoffice_chassis import (
     Page,
     Paging,
     Principal,
-    Role,
     Router,
     Unit,
     audits,
@@ -26,6 +25,7 @@ from backoffice_chassis import (
 from backoffice_chassis.approvals.schemas import ApprovalView
 from backoffice_chassis.http.vocabulary import Id, ShortText
 from backoffice_events.messaging import UnitOfWork
+from compliance.permissions import CHANGE_RULES, READ_RULES
 from compliance.rules import changes
 from compliance.rules.changes import ProposedRule
 from compliance.rules.schemas import (
@@ -41,8 +41,8 @@ from compliance.screening import repository as screening
 
 router = Router(tags=["rules"])
 
-Officer = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER)]
-Reader = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER, Role.AUDITOR, Role.OPERATIONS)]
+Officer = Annotated[Principal, requires(CHANGE_RULES)]
+Reader = Annotated[Principal, requires(READ_RULES)]
 Recorder = Annotated[Audit, audits("rule-change")]
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import func, select
 
-from backoffice_chassis import Approval, ApprovalKind, Role
+from backoffice_chassis import Approval, ApprovalKind
 from backoffice_chassis.approvals import store
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import UnitOfWork, bulk
+from compliance.permissions import CHANGE_RULES
 from compliance.rules.domain import Terms
 from compliance.rules.tables import rule, rule_change
 
@@ -61,6 +62,4 @@ def _columns(proposed: ProposedRule) -> dict[str, Any]:
     return {name: getattr(proposed, name) for name in proposed.__struct_fields__}
 
 
-CHANGES = ApprovalKind(
-    "rule-change", frozenset({Role.COMPLIANCE_OFFICER}), timedelta(days=30), put_into_force
-)
+CHANGES = ApprovalKind("rule-change", CHANGE_RULES, timedelta(days=30), put_into_force)

@@ -17,7 +17,6 @@ from backoffice_chassis import (
     Paging,
     Principal,
     Problem,
-    Role,
     Router,
     Unit,
     audits,
@@ -29,6 +28,7 @@ from backoffice_chassis import (
     requires,
 )
 from backoffice_chassis.http.vocabulary import Code, Id, Lei
+from compliance.permissions import READ_SCREENING, WORK_SCREENING
 from compliance.rules.domain import ListKind
 from compliance.screening.algorithm import ALGORITHM
 from compliance.screening.index import Subject
@@ -38,8 +38,8 @@ from compliance.screening.schemas import Answer, ListVersion, MatchView, Questio
 from compliance.screening.tables import counterparty, sanctions_entry, sanctions_list, screening
 from compliance.screening.versions import IndexReader, OlderListError, add
 
-Officer = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER)]
-Reader = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER, Role.AUDITOR, Role.OPERATIONS)]
+Officer = Annotated[Principal, requires(WORK_SCREENING)]
+Reader = Annotated[Principal, requires(READ_SCREENING)]
 
 _UPLOAD = {
     "requestBody": {

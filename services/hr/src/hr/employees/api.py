@@ -14,7 +14,6 @@ from backoffice_chassis import (
     Paging,
     Principal,
     Problem,
-    Role,
     Router,
     Unit,
     audits,
@@ -35,11 +34,12 @@ from hr.employees import domain, repository, schemas
 from hr.employees.domain import EmployeeEvent
 from hr.employees.hiring import hire_all
 from hr.employees.tables import employee, employee_version
+from hr.permissions import MAINTAIN_EMPLOYEES, READ_EMPLOYEES, READ_PERSONAL_DATA
 
 router = Router(prefix="/employees", tags=["Employees"])
 
-Reader = Annotated[Principal, requires(Role.HR, Role.OPERATIONS, Role.COMPLIANCE_OFFICER, Role.AUDITOR)]
-Officer = Annotated[Principal, requires(Role.HR)]
+Reader = Annotated[Principal, requires(READ_EMPLOYEES)]
+Officer = Annotated[Principal, requires(MAINTAIN_EMPLOYEES)]
 Recorder = Annotated[Audit, audits("employee")]
 EmployeeId = Annotated[schemas.EmployeeId, Path()]
 
@@ -231,7 +231,7 @@ async def _answer(
 def _shown(row: Row[Any], principal: Principal) -> dict[str, Any]:
     """Return what the caller may see: names and birth dates are HR's."""
     fields = dict(row._mapping)
-    if not principal.has(Role.HR):
+    if not READ_PERSONAL_DATA.held_by(principal):
         fields.update(given_name=None, family_name=None, date_of_birth=None)
     return fields
 

@@ -14,7 +14,6 @@ from backoffice_chassis import (
     Paging,
     Principal,
     RequiredIfMatch,
-    Role,
     Router,
     Unit,
     audits,
@@ -36,12 +35,13 @@ from ledger.accounts.schemas import (
     TrialBalance,
     TrialBalanceLine,
 )
+from ledger.permissions import MAINTAIN_ACCOUNTS
 from ledger.reading import Currency, Name, Reader, hold_view
 
 router: Final = Router(tags=["accounts"])
 
 Code = Annotated[str, Path(pattern="^[0-9]{4}$", description="Account code, four digits.")]
-Finance = Annotated[Principal, requires(Role.FINANCE)]
+Finance = Annotated[Principal, requires(MAINTAIN_ACCOUNTS)]
 Recorder = Annotated[Audit, audits("account")]
 
 

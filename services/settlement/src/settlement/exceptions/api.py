@@ -10,7 +10,6 @@ from backoffice_chassis import (
     Page,
     Paging,
     Principal,
-    Role,
     Router,
     Unit,
     audits,
@@ -29,9 +28,10 @@ from settlement.exceptions.schemas import (
     ExceptionView,
     Resolution,
 )
+from settlement.permissions import READ_EXCEPTIONS, WORK_EXCEPTIONS
 
-Reader = Annotated[Principal, requires(Role.OPERATIONS, Role.AUDITOR, Role.FINANCE, Role.SRE)]
-Worker = Annotated[Principal, requires(Role.OPERATIONS)]
+Reader = Annotated[Principal, requires(READ_EXCEPTIONS)]
+Worker = Annotated[Principal, requires(WORK_EXCEPTIONS)]
 Recorder = Annotated[Audit, audits("exception")]
 
 router = Router(prefix="/exceptions", tags=["exceptions"])

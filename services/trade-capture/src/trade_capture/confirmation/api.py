@@ -10,7 +10,6 @@ from backoffice_chassis import (
     Page,
     Paging,
     Principal,
-    Role,
     Router,
     Unit,
     audits,
@@ -31,11 +30,12 @@ from trade_capture.confirmation.schemas import (
     ToleranceOut,
 )
 from trade_capture.confirmation.tables import confirmation, tolerance
+from trade_capture.permissions import READ_CONFIRMATIONS, WORK_CONFIRMATIONS
 
 router = Router(tags=["Confirmation"])
 
-Reader = Annotated[Principal, requires(*Role)]
-Accepter = Annotated[Principal, requires(Role.OPERATIONS)]
+Reader = Annotated[Principal, requires(READ_CONFIRMATIONS)]
+Accepter = Annotated[Principal, requires(WORK_CONFIRMATIONS)]
 ConfirmationId = Annotated[Id, Path()]
 
 

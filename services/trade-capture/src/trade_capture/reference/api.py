@@ -13,7 +13,6 @@ from backoffice_chassis import (
     Page,
     Paging,
     Principal,
-    Role,
     Router,
     Unit,
     audits,
@@ -26,6 +25,7 @@ from backoffice_chassis import (
 )
 from backoffice_chassis.audit.canonical import summary
 from backoffice_chassis.http.problems import precondition_required
+from trade_capture.permissions import MAINTAIN_REFERENCE_DATA, READ_REFERENCE_DATA
 from trade_capture.reference import repository, rows
 from trade_capture.reference.loading import Load
 from trade_capture.reference.resources import RESOURCES, Resource
@@ -33,8 +33,8 @@ from trade_capture.reference.schemas import BulkLoad, LoadOut, RefusedRowOut, Ro
 
 router = Router(prefix="/reference", tags=["Reference data"])
 
-Reader = Annotated[Principal, requires(*Role)]
-Writer = Annotated[Principal, requires(Role.OPERATIONS)]
+Reader = Annotated[Principal, requires(READ_REFERENCE_DATA)]
+Writer = Annotated[Principal, requires(MAINTAIN_REFERENCE_DATA)]
 Endpoint = Callable[..., Awaitable[Any]]
 
 

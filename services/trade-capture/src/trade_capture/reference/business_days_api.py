@@ -10,7 +10,6 @@ from backoffice_chassis import (
     Page,
     Paging,
     Principal,
-    Role,
     Router,
     Unit,
     audits,
@@ -18,6 +17,7 @@ from backoffice_chassis import (
     requires,
 )
 from backoffice_chassis.http.vocabulary import Code
+from trade_capture.permissions import KEEP_BUSINESS_DAYS, READ_BUSINESS_DAYS
 from trade_capture.reference import business_days
 from trade_capture.reference.domain import BusinessDay
 from trade_capture.reference.domain.business_day import close_day, open_day
@@ -26,8 +26,8 @@ from trade_capture.reference.tables import business_day
 
 router = Router(prefix="/reference/business-days", tags=["Business days"])
 
-Reader = Annotated[Principal, requires(*Role)]
-Operator = Annotated[Principal, requires(Role.OPERATIONS)]
+Reader = Annotated[Principal, requires(READ_BUSINESS_DAYS)]
+Operator = Annotated[Principal, requires(KEEP_BUSINESS_DAYS)]
 Recorder = Annotated[Audit, audits("business-day")]
 CalendarCode = Annotated[Code, Path(description="Settlement calendar")]
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
-from backoffice_chassis import Approval, ApprovalKind, Role, conflict
+from backoffice_chassis import Approval, ApprovalKind, conflict
 from backoffice_chassis.approvals import store
 from backoffice_events.messaging import UnitOfWork
+from trade_capture.permissions import DECIDE_PROPOSALS
 from trade_capture.reference import repository
 from trade_capture.reference.domain import Fault, SettlementInstruction
 from trade_capture.reference.domain.versions import next_version
@@ -64,9 +65,7 @@ async def put_into_force(unit: UnitOfWork, approval: Approval) -> Any:
     return msgspec.to_builtins(change)
 
 
-CHANGES = ApprovalKind(
-    "settlement-instruction-change", frozenset({Role.OPERATIONS}), timedelta(days=30), put_into_force
-)
+CHANGES = ApprovalKind("settlement-instruction-change", DECIDE_PROPOSALS, timedelta(days=30), put_into_force)
 
 
 async def _pending(unit: UnitOfWork) -> dict[Key, SettlementInstruction]:

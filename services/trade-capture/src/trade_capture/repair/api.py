@@ -14,7 +14,6 @@ from backoffice_chassis import (
     Paging,
     Principal,
     RequiredIfMatch,
-    Role,
     Router,
     Unit,
     audits,
@@ -28,6 +27,7 @@ from backoffice_chassis.audit.canonical import summary
 from backoffice_chassis.http.problems import precondition_required
 from backoffice_chassis.http.vocabulary import Id
 from backoffice_events.messaging import UnitOfWork
+from trade_capture.permissions import READ_ALL_REPAIRS, READ_REPAIRS, WORK_REPAIRS
 from trade_capture.repair import queue, repository
 from trade_capture.repair.domain import RepairStatus, as_json
 from trade_capture.repair.filters import RepairFilters, filtered
@@ -46,8 +46,8 @@ from trade_capture.repair.tables import repair_entry
 from trade_capture.trades.capture import Capture
 from trade_capture.trades.submission import Outcome
 
-Reader = Annotated[Principal, requires(Role.OPERATIONS, Role.AUDITOR, Role.SRE, Role.FRONT_OFFICE)]
-Worker = Annotated[Principal, requires(Role.OPERATIONS)]
+Reader = Annotated[Principal, requires(READ_REPAIRS)]
+Worker = Annotated[Principal, requires(WORK_REPAIRS)]
 Recorder = Annotated[Audit, audits("repair")]
 RepairId = Annotated[Id, Path()]
 
@@ -148,7 +148,7 @@ def router(capture: Capture) -> Router:
 
 
 def _sees_own_only(principal: Principal) -> bool:
-    return not principal.has(Role.OPERATIONS, Role.AUDITOR, Role.SRE)
+    return not READ_ALL_REPAIRS.held_by(principal)
 
 
 async def _row(unit: UnitOfWork, repair_id: str) -> Row[Any]:

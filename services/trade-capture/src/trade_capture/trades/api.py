@@ -14,7 +14,6 @@ from backoffice_chassis import (
     Paging,
     Principal,
     Problem,
-    Role,
     Router,
     Unit,
     audits,
@@ -28,6 +27,7 @@ from backoffice_chassis import (
 from backoffice_chassis.audit.canonical import summary
 from backoffice_chassis.http.vocabulary import Id
 from backoffice_events.records import MAX_VALUE_BYTES
+from trade_capture.permissions import READ_TRADES, SUBMIT_TRADES
 from trade_capture.reference.cache import ReferenceCache
 from trade_capture.repair.domain import Origin, UnidentifiableError, read
 from trade_capture.trades import history, queries
@@ -47,8 +47,8 @@ from trade_capture.trades.schemas import (
 from trade_capture.trades.submission import Outcome, Result, Submission
 from trade_capture.trades.tables import trade
 
-Submitter = Annotated[Principal, requires(Role.FRONT_OFFICE, Role.OPERATIONS)]
-Reader = Annotated[Principal, requires(*Role)]
+Submitter = Annotated[Principal, requires(SUBMIT_TRADES)]
+Reader = Annotated[Principal, requires(READ_TRADES)]
 Recorder = Annotated[Audit, audits("trade")]
 TradeId = Annotated[Id, Path()]
 
