@@ -268,8 +268,8 @@ async def test_the_rules_in_force_are_listed_by_date(agree: Agree, maker: httpx.
 
 async def test_the_defaults_that_ship_with_the_service_are_accepted(agree: Agree) -> None:
     shipped = json.loads(DEFAULTS.read_text())
-    change = await agree(*shipped["rules"])
-    assert len(change["rules"]) == len(shipped["rules"])
+    approval = await agree(*shipped["rules"])
+    assert len(approval["outcome"]["rules"]) == len(shipped["rules"])
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,10 @@ from backoffice_chassis.security.permissions import Permission
 from backoffice_chassis.security.principal import Principal, Role
 from backoffice_events.messaging import UnitOfWork
 
-Somebody = Annotated[Principal, requires(Permission("use-approvals", *Role))]
+USE_APPROVALS = Permission("use-approvals", *(role for role in Role if role is not Role.FRONT_OFFICE))
+"""Everybody in the firm; what they see and decide on is a matter of its kind."""
+
+Somebody = Annotated[Principal, requires(USE_APPROVALS)]
 Recorder = Annotated[Audit, audits("approval")]
 
 router = Router(prefix="/approvals", tags=["approvals"])
