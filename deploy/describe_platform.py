@@ -1,7 +1,8 @@
 """Describe the platform of docker-compose.yml, so that `backoffice --state` reaches it: addresses and secrets.
 
 `python3 deploy/describe_platform.py FOLDER [secrets' folder]` writes FOLDER/platform.json, which only its owner can
-read. Standard library alone, as make_secrets.py, whose secrets it takes.
+read. The variables of deploy/profiles change what it says. Standard library alone, as make_secrets.py, whose secrets
+it takes.
 """
 
 import json
@@ -19,10 +20,10 @@ def description(secrets: Path) -> dict[str, object]:
     clients = json.loads((secrets / "issuer_clients").read_text())
     return {
         "services": {name: f"http://127.0.0.1:{FIRST_PORT + place}" for place, name in enumerate(SERVICES)},
-        "token_url": "http://127.0.0.1:18000/token",
+        "token_url": os.environ.get("BACKOFFICE_TOKEN_URL", "http://127.0.0.1:18000/token"),
         "clients": {name: client["secret"] for name, client in clients.items()},
         "kafka": {
-            "bootstrap_servers": "127.0.0.1:19092",
+            "bootstrap_servers": os.environ.get("BACKOFFICE_KAFKA_PUBLISHED", "127.0.0.1:19092"),
             "security_protocol": "SASL_PLAINTEXT",
             "passwords": {
                 user: (secrets / f"kafka_{user.replace('-', '_')}_password").read_text()

@@ -59,6 +59,58 @@ def clients() -> str:
     return json.dumps(found, indent=1)
 
 
+def realm(known: str) -> str:
+    """Return Keycloak's realm: the local issuer's clients and secrets, and tokens that say the same of them."""
+    people = json.loads(known)
+    return json.dumps(
+        {
+            "realm": "backoffice",
+            "enabled": True,
+            "accessTokenLifespan": 900,
+            "roles": {"realm": [{"name": role} for role in ROLES]},
+            "clients": [client(name, person) for name, person in people.items()],
+            "users": [
+                {
+                    "username": f"service-account-{name}",
+                    "enabled": True,
+                    "serviceAccountClientId": name,
+                    "realmRoles": person["roles"],
+                }
+                for name, person in people.items()
+            ],
+        },
+        indent=1,
+    )
+
+
+def client(name: str, person: dict[str, object]) -> dict[str, object]:
+    """Return one client of the realm; it has the client credentials grant and no other."""
+    claims = {
+        "aud": ("oidc-audience-mapper", {"included.custom.audience": "backoffice"}),
+        "sub": ("oidc-hardcoded-claim-mapper", {"claim.name": "sub", "claim.value": person["subject"]}),
+        "roles": ("oidc-usermodel-realm-role-mapper", {"claim.name": "roles", "multivalued": "true"}),
+    }
+    return {
+        "clientId": name,
+        "secret": person["secret"],
+        "publicClient": False,
+        "serviceAccountsEnabled": True,
+        "standardFlowEnabled": False,
+        "directAccessGrantsEnabled": False,
+        "defaultClientScopes": [],
+        "optionalClientScopes": [],
+        "protocolMappers": [
+            {
+                "name": claim,
+                "protocol": "openid-connect",
+                "protocolMapper": mapper,
+                "config": {**config, "access.token.claim": "true", "jsonType.label": "String"},
+            }
+            for claim, (mapper, config) in claims.items()
+        ],
+    }
+
+
 def main() -> None:
     """Make what is missing."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "secrets"
@@ -77,7 +129,9 @@ def main() -> None:
     for user in KAFKA_USERS:
         keep(folder / f"kafka_{user}_password", secrets.token_urlsafe(32))
     keep(folder / "kafka_jaas", jaas(keep(folder / "kafka_admin_password", secrets.token_urlsafe(32))))
-    keep(folder / "issuer_clients", clients())
+    keep(folder / "keycloak_realm", realm(keep(folder / "issuer_clients", clients())))
+    keep(folder / "monitoring_password", secrets.token_urlsafe(32))
+    keep(folder / "grafana_password", secrets.token_urlsafe(32))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,9 @@ PARTS: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 MAKE_SECRETS = ROOT / "deploy/make_secrets.py"
 OURS = [name for name, part in PARTS.items() if part["image"].startswith("backoffice:")]
+UNPROBED = {"counterparties", "csd", "otel-collector", "jaeger", "kafka-exporter", "postgres-exporter"}
+"""They serve nobody who waits for them, or their images hold nothing to probe with."""
+PROFILES = {profile for part in PARTS.values() for profile in part.get("profiles", [])}
 BROKERS = [name for name, part in PARTS.items() if part["image"].startswith("apache/kafka:")]
 MEMBERS = [
     path.parent.relative_to(ROOT).as_posix()
@@ -51,6 +54,12 @@ def settings_of(name: str) -> dict[str, Any]:
     """Return the environment of a part."""
     found: dict[str, Any] = PARTS[name].get("environment", {})
     return found
+
+
+def settings_file(profile: str) -> dict[str, str]:
+    """Return what a profile tells the other parts."""
+    lines = (ROOT / f"deploy/profiles/{profile}.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
@@ -146,7 +155,7 @@ def test_every_part_is_limited_and_has_a_word_on_restarts_and_health(name: str) 
     assert {"cpus", "memory", "pids"} <= set(part["deploy"]["resources"]["limits"])
     is_job = name == "provision" or name.startswith("migrate-")
     assert part["restart"] == ("no" if is_job else "unless-stopped")
-    assert ("healthcheck" in part) == (not is_job and "simulators" not in part.get("profiles", []))
+    assert ("healthcheck" in part) == (not is_job and name not in UNPROBED)
     assert all(port.startswith("127.0.0.1:") for port in part.get("ports", []))
 
 
@@ -222,6 +231,45 @@ def test_the_demos_simulators_make_the_same_mishaps_in_containers(
         monkeypatch.setenv(name, value)
     assert settings() == CliApp.run(settings, cli_args=command_line(switches))
     assert settings() != settings.model_construct()
+
+
+def test_keycloak_knows_the_clients_and_roles_of_the_local_issuer(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, MAKE_SECRETS, tmp_path / "secrets"], check=True)
+    known = json.loads((tmp_path / "secrets/issuer_clients").read_text())
+    realm = json.loads((tmp_path / "secrets/keycloak_realm").read_text())
+    assert {each["clientId"]: each["secret"] for each in realm["clients"]} == {
+        name: client["secret"] for name, client in known.items()
+    }
+    assert {each["serviceAccountClientId"]: each["realmRoles"] for each in realm["users"]} == {
+        name: client["roles"] for name, client in known.items()
+    }
+    assert {role["name"] for role in realm["roles"]["realm"]} == set(ROLES)
+    issuer = settings_file("keycloak")["BACKOFFICE_ISSUER_URL"]
+    assert issuer == f"{PARTS['keycloak']['environment']['KC_HOSTNAME']}/realms/{realm['realm']}"
+
+
+def test_three_brokers_keep_three_copies_and_write_two() -> None:
+    told = settings_file("ha")
+    assert told["BACKOFFICE_KAFKA_COPIES"] == str(len(BROKERS)) == "3"
+    assert told["BACKOFFICE_KAFKA_IN_SYNC"] == "2"
+    for variable, port in (("CLIENTS", 9092), ("ADMIN", 9094)):
+        assert told[f"BACKOFFICE_KAFKA_{variable}"] == ",".join(f"{name}:{port}" for name in BROKERS)
+    nodes = {name: settings_of(name)["KAFKA_NODE_ID"] for name in BROKERS}
+    assert told["BACKOFFICE_KAFKA_VOTERS"] == ",".join(f"{nodes[name]}@{name}:9093" for name in BROKERS)
+    published = [PARTS[name]["ports"][0].rpartition(":")[0] for name in BROKERS]
+    assert told["BACKOFFICE_KAFKA_PUBLISHED"] == ",".join(published)
+
+
+def test_what_a_profile_tells_the_others_is_asked_for() -> None:
+    asked_for = (ROOT / "docker-compose.yml").read_text() + (ROOT / "deploy/describe_platform.py").read_text()
+    files = {path.stem for path in (ROOT / "deploy/profiles").glob("*.env")}
+    assert files <= PROFILES
+    assert not [name for profile in files for name in settings_file(profile) if name not in asked_for]
+
+
+def test_compose_down_ends_every_profile() -> None:
+    (named,) = re.findall(r"^EVERY_PROFILE := .*,(.*)\)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(named.split()) == PROFILES
 
 
 def test_topics_are_provisioned_and_never_made_by_chance() -> None:

@@ -23,7 +23,7 @@ PASSWORDS = {
     name: "it's a 'password'"
     for service in SERVICES
     for name in (f"{service.package.upper()}_PASSWORD", f"{service.package.upper()}_OWNER_PASSWORD")
-}
+} | {"MONITORING_PASSWORD": "of-monitoring"}
 
 
 def provision(postgres: PostgresServer, kafka: str, env: dict[str, str]) -> Result:
@@ -74,6 +74,47 @@ async def test_no_service_reaches_the_database_of_another(
     for other in ("ledger", "postgres", "template1"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await asyncpg.connect(**own, database=other)
+
+
+async def test_monitoring_sees_statistics_and_no_services_rows(
+    provisioned: Result, postgres: PostgresServer
+) -> None:
+    assert provisioned.exit_code == Exit.OK
+    own: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": postgres.port,
+        "user": "monitoring",
+        "password": PASSWORDS["MONITORING_PASSWORD"],
+    }
+    connection = await asyncpg.connect(**own, database="postgres")
+    databases = await connection.fetch("SELECT datname, xact_commit FROM pg_stat_database")
+    assert {service.package for service in SERVICES} <= {row["datname"] for row in databases}
+    assert await connection.fetchval("SELECT pg_has_role('pg_read_all_stats', 'usage')")
+    await connection.close()
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asyncpg.connect(**own, database="ledger")
+
+
+async def test_a_standby_may_still_rewind_itself(postgres: PostgresServer) -> None:
+    """pg_rewind connects to the database postgres as the role that replicates; CloudNativePG's is no superuser."""
+    admin = await asyncpg.connect(postgres.admin_url)
+    await admin.execute("CREATE ROLE \"streaming-replica\" LOGIN REPLICATION PASSWORD 'x'")
+    await admin.close()
+    result = CliRunner().invoke(
+        app, ["provision", "--admin-url", postgres.admin_url, "--databases-only", "--json"], env=PASSWORDS
+    )
+    assert result.exit_code == Exit.OK, result.stderr
+    assert json.loads(result.stdout)["topics"] == []
+    login: dict[str, Any] = {"host": "127.0.0.1", "port": postgres.port, "password": "x"}
+    await (await asyncpg.connect(**login, user="streaming-replica", database="postgres")).close()
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asyncpg.connect(**login, user="streaming-replica", database="ledger")
+
+
+def test_brokers_are_left_out_only_on_purpose(postgres: PostgresServer) -> None:
+    result = CliRunner().invoke(app, ["provision", "--admin-url", postgres.admin_url], env=PASSWORDS)
+    assert result.exit_code == Exit.FAILED
+    assert "--databases-only" in result.stderr
 
 
 async def test_every_declared_topic_is_there_and_reference_topics_are_compacted(

@@ -71,7 +71,7 @@ def prepare_platform(folder: Path, say: Say) -> Platform:
     """
     if description_of(folder).exists():
         return _found_empty(Platform.running(folder))
-    return _prepare_stack(folder, say)
+    return prepare_stack(folder, say)
 
 
 def _found_empty(platform: Platform) -> Platform:
@@ -92,7 +92,8 @@ def _mark(folder: Path) -> None:
     shutil.rmtree(record_of(folder).parent, ignore_errors=True)
 
 
-def _prepare_stack(folder: Path, say: Say) -> Stack:
+def prepare_stack(folder: Path, say: Say) -> Stack:
+    """Start over with an empty stack. Raises StackError rather than delete data that are not a demo's."""
     marker = folder / MARKER
     if (folder / "plan.json").exists() and not marker.exists():
         raise StackError(

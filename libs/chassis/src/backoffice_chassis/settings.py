@@ -5,6 +5,7 @@ What is secret may come from a file instead: `BACKOFFICE_SECRETS_DIR` names a fo
 """
 
 import os
+import re
 from decimal import Decimal
 from typing import Annotated, Literal, TypeVar
 
@@ -20,14 +21,18 @@ from backoffice_chassis.audit.keys import seed_bytes
 from backoffice_events.brokers import Brokers, SaslMechanism, SecurityProtocol
 
 T = TypeVar("T")
+_SSLMODE = re.compile(r"(?<=[?&])sslmode=")
 
 
 def for_asyncpg(url: str) -> str:
-    """Return a PostgreSQL URL in the form that SQLAlchemy needs for asyncpg. Raises ValueError for another URL."""
+    """Return a PostgreSQL URL in the form that SQLAlchemy needs for asyncpg. Raises ValueError for another URL.
+
+    libpq's `sslmode` is asyncpg's `ssl`; the certificate authorities are those of libpq's PGSSLROOTCERT.
+    """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
         raise ValueError("must look like postgresql://user:password@host:port/database")
-    return f"postgresql+asyncpg://{rest}"
+    return f"postgresql+asyncpg://{_SSLMODE.sub('ssl=', rest)}"
 
 
 def _signing_key(key: SecretStr) -> SecretStr:
@@ -124,7 +129,8 @@ class ServiceSettings(KafkaSettings):
     """Settings that every service has. A service adds its own by subclassing."""
 
     database_url: DatabaseUrl = Field(
-        description="The service's own PostgreSQL database, as the role that may read and write but not define."
+        description="The service's own PostgreSQL database, as the role that may read and write but not define. "
+        "With `?sslmode=verify-full` at its end the connection is encrypted, and the server's name checked."
     )
     migration_database_url: DatabaseUrl | None = Field(
         default=None,
