@@ -1,4 +1,4 @@
-"""The firm's set-up is on record in every service, and a row that a superuser changed is found and named."""
+"""The firm's set-up is on record in every service, a row that a superuser changed is named, and two people discard."""
 
 import asyncio
 import json
@@ -10,27 +10,24 @@ from typing import Any
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaProducer
 
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Platform, Stack
 from backoffice_cli.stack.plan import read_plan
 
 pytestmark = pytest.mark.e2e
 
 
+def call(platform: Platform, *arguments: str) -> tuple[int, Any]:
+    """Return how a command ends, and the JSON that it prints, or else its complaint."""
+    command = [sys.executable, "-m", "backoffice_cli.main", *arguments, "--state", str(platform.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
+
+
 def audit(platform: Platform, *arguments: str) -> tuple[int, Any]:
     """Return how `backoffice audit` ends, and the JSON that it prints."""
-    command = [
-        sys.executable,
-        "-m",
-        "backoffice_cli.main",
-        "audit",
-        *arguments,
-        "--state",
-        str(platform.folder),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
+    return call(platform, "audit", *arguments)
 
 
 def verified(platform: Platform) -> dict[str, Any]:
@@ -85,3 +82,33 @@ def test_the_set_up_is_on_record_and_a_changed_row_is_named(platform: Platform) 
             ("changed", entry["entry_id"])
         ]
     assert not verified(platform)["hr"]["findings"]
+
+
+async def send_garbage(platform: Stack) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=platform.bootstrap_servers) as producer:
+        await producer.send_and_wait("frontoffice.trades.v1", b"no event", key=b"nobody:nothing")
+
+
+def open_letters(platform: Stack) -> list[Any]:
+    _, found = call(platform, "events", "dlq", "list", "--service", "trade-capture", "--json")
+    return list(found)
+
+
+def test_a_dead_letter_is_discarded_by_two_people(platform: Stack) -> None:
+    asyncio.run(send_garbage(platform))
+    while not (letters := open_letters(platform)):
+        pass
+    why = ("--reason", "garbage from a test", "--json")
+    _, tried = call(platform, "events", "dlq", "discard", letters[0]["id"], *why, "--dry-run")
+    assert [each["result"] for each in tried] == ["discarded"]
+    code, [approval] = call(platform, "events", "dlq", "discard", letters[0]["id"], *why)
+    assert (code, approval["status"], approval["proposed_by"]) == (0, "PROPOSED", "sre-1")
+    _, waiting = call(platform, "approvals", "list", "--kind", "dead-letter-discard", "--json")
+    assert [each["approval_id"] for each in waiting] == [approval["approval_id"]]
+    approve = ("approvals", "approve", approval["approval_id"], "--role", "sre", "--json")
+    code, refused = call(platform, *approve, "--person", "1")
+    assert code == 1
+    assert "somebody else" in refused
+    code, [done] = call(platform, *approve, "--person", "2")
+    assert (code, done["status"], done["decided_by"]) == (0, "APPROVED", "sre-2")
+    assert open_letters(platform) == []
