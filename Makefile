@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint containers format types contracts chart test chaos demo up down status clean \
+.PHONY: help install lock lint containers format types contracts chart test upgrade-test chaos demo up down status clean \
         compose-up compose-demo compose-down compose-clean
 
 help: ## show what there is
@@ -85,6 +85,9 @@ contracts: install ## event schemas and AsyncAPI documents against the committed
 
 chart: install ## render the Helm chart, validate what comes out, hold it against policies
 	@tools/chart
+
+upgrade-test: install ## run the previous release on today's schema and beside today's code
+	@$(BIN)/python -m pytest -q -m upgrade tests/upgrade
 
 lock: install ## resolve again and write the locks: hashes, no addresses
 	@$(BIN)/uv lock --upgrade

@@ -53,7 +53,7 @@ async def as_superuser(platform: Platform, database: str, *statements: str) -> N
 @contextmanager
 def tampered(platform: Platform, database: str, entry_id: str) -> Iterator[None]:
     """Change who did it behind the triggers, and take it back in the end."""
-    off, on = (f"ALTER TABLE audit_entry {verb} TRIGGER append_only" for verb in ("DISABLE", "ENABLE ALWAYS"))
+    off, on = (f"ALTER TABLE audit_entry {verb} TRIGGER append_only" for verb in ("DISABLE", "ENABLE"))
     change = f"UPDATE audit_entry SET subject = {{}} WHERE entry_id = '{entry_id}'"  # noqa: S608
     asyncio.run(as_superuser(platform, database, off, change.format("subject || '!'"), on))
     try:

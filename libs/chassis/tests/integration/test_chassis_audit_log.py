@@ -57,7 +57,7 @@ async def without_triggers(connection: Any, *statements: str) -> None:
         for statement in statements:
             await connection.execute(statement)
         for table in APPEND_ONLY:
-            await connection.execute(f"ALTER TABLE {table.name} ENABLE ALWAYS TRIGGER append_only")
+            await connection.execute(f"ALTER TABLE {table.name} ENABLE TRIGGER append_only")
 
 
 async def write(client: httpx.AsyncClient, *titles: str) -> list[str]:

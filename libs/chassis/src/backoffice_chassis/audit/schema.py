@@ -19,8 +19,6 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change()
 """
 
-_ALWAYS = "ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only"
-
 # Default privileges let the service's role write whatever its owner creates: here it may add and read.
 _ADD_AND_READ = """
 DO $$
@@ -47,7 +45,7 @@ def upgrade_0001(op: Operations | Any) -> None:
 
 def make_append_only(op: Operations | Any, table: str) -> None:
     """Let a table take new rows only, whoever writes. The audit log's own step comes before."""
-    for statement in (_TRIGGER, _ALWAYS, _ADD_AND_READ):
+    for statement in (_TRIGGER, _ADD_AND_READ):
         op.execute(statement.format(table=table))
 
 
