@@ -133,7 +133,7 @@ def test_the_values_that_the_operators_guide_shows_make_a_platform() -> None:
     assert problems(documents) == []
     assert len(of_kind(documents, "Deployment")) == 2 * len(SERVICES)
     wanted = {entry.split("/")[0] for each in pods(documents).values() for entry in files(each).values()}
-    made_by_hand = {f"backoffice-{name}-{role}" for name in NAMES for role in ("database", "owner")}
+    made_by_hand = {f"backoffice-{name}-{role}" for name in NAMES for role in ("database", "owner", "keys")}
     assert wanted - made_by_hand == {"backoffice-cluster-ca-cert", "backoffice-postgres-ca", *NAMES}
 
 

@@ -284,7 +284,7 @@ async def test_a_release_lets_followers_go_on_while_the_dead_letter_stays_open(d
     await desk.events(5)
     assert await desk.ledger.effects() == [1, 3, 4]
     (action,) = await desk.ledger.rows("dead_letter_action")
-    assert (action.action, action.dead_letter_id, action.actor) == ("release", dead.id, WHO["actor"])
+    assert (action.action, action.dead_letter_id, action.actor) == ("release", dead.id, WHO.actor)
     await desk.redriver.redrive(dead.id, WHO)
     assert await desk.ledger.effects() == [1, 3, 4, 2, 5]
 
