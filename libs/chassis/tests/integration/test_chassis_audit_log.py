@@ -14,7 +14,7 @@ from sqlalchemy import Table
 from backoffice_chassis import Role, Service
 from backoffice_chassis.audit import merkle, verification
 from backoffice_chassis.audit.entries import leaf_data
-from backoffice_chassis.audit.keys import Signer
+from backoffice_chassis.audit.keys import Signer, new_seed
 from backoffice_chassis.audit.sealing import TamperedTreeError, seal
 from backoffice_chassis.audit.tables import APPEND_ONLY, metadata
 from backoffice_chassis.audit.trail import Audit, Origin
@@ -84,12 +84,12 @@ async def told(client: httpx.AsyncClient, path: str, **params: Any) -> Any:
     return answer.json()
 
 
-async def findings(auditor: httpx.AsyncClient) -> list[Finding]:
+async def findings(auditor: httpx.AsyncClient, trusted: frozenset[str] = TRUSTED) -> list[Finding]:
     head = await told(auditor, "/audit/head")
-    found = verification.check_head(head, TRUSTED)
-    found += verification.check_leaves(await items(auditor, "/audit/leaves"), head, TRUSTED)
+    found = verification.check_head(head, trusted)
+    found += verification.check_leaves(await items(auditor, "/audit/leaves"), head, trusted)
     waiting = await items(auditor, "/audit/entries", sealed="false")
-    return found + verification.check_unsealed(waiting, head, TRUSTED)
+    return found + verification.check_unsealed(waiting, head, trusted)
 
 
 async def test_a_change_is_recorded_with_who_what_when_from_where_before_and_after(
@@ -377,6 +377,21 @@ async def test_a_tree_that_was_cut_back_contradicts_the_head_seen_before(
     assert await findings(auditor) == []  # it is a whole tree, but an older one
     [gone] = verification.shrunk(seen, await told(auditor, "/audit/head"))
     assert (gone.kind, gone.leaf_index) == (Kind.DELETED, 2)
+
+
+async def test_what_was_signed_before_the_key_was_changed_still_holds(
+    client: httpx.AsyncClient, auditor: httpx.AsyncClient, superuser: Any, sample: Service
+) -> None:
+    await write(client, "first")
+    await sealed(sample)
+    renewed = Signer(new_seed())
+    async with open_resources(sample) as resources, resources.transactions.begin() as unit:
+        await Audit(Origin("notes", "olivia", None, None, "write_note"), "note", renewed).record(
+            unit, "second"
+        )
+        assert await seal(unit, sample.name, renewed) == 2
+    assert await findings(auditor, TRUSTED | {renewed.public_key}) == []
+    assert [each.kind for each in await findings(auditor)] == [Kind.HEAD, Kind.INSERTED]
 
 
 async def test_nothing_is_sealed_on_top_of_a_tree_that_was_tampered_with(
