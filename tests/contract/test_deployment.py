@@ -72,6 +72,7 @@ def test_each_service_runs_after_its_own_migrations_with_its_own_database(servic
     assert secret_files(service.name) == {
         "backoffice_database_url": f"{service.package}_database_url",
         "backoffice_kafka_password": f"kafka_{service.package}_password",
+        "backoffice_audit_key": f"{service.package}_audit_key",
     }
     owner = {"backoffice_database_url": f"{service.package}_owner_database_url"}
     assert secret_files(f"migrate-{service.name}") == owner

@@ -12,7 +12,14 @@ import pytest
 from fastapi import FastAPI
 
 from backoffice_chassis import ServiceSettings
-from backoffice_chassis.testing import OPEN_PATHS, FixedClock, app_for, client_for, unguarded_routes
+from backoffice_chassis.testing import (
+    AUDIT_KEY,
+    OPEN_PATHS,
+    FixedClock,
+    app_for,
+    client_for,
+    unguarded_routes,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -71,7 +78,12 @@ async def app(
     main = importlib.import_module(f"{package}.main")
     settings: type[ServiceSettings] = getattr(main, settings_class)
     url = await migrated_database(ROOT / "services" / request.param / "migrations")
-    surroundings = {"database_url": url, "issuer_url": "http://127.0.0.1:1", "kafka_bootstrap_servers": kafka}
+    surroundings = {
+        "database_url": url,
+        "issuer_url": "http://127.0.0.1:1",
+        "kafka_bootstrap_servers": kafka,
+        "audit_key": AUDIT_KEY,
+    }
     service = main.build(settings(**surroundings), FixedClock())
     async with app_for(service) as app:
         yield app

@@ -133,7 +133,7 @@ def test_the_values_that_the_operators_guide_shows_make_a_platform() -> None:
     assert problems(documents) == []
     assert len(of_kind(documents, "Deployment")) == 2 * len(SERVICES)
     wanted = {entry.split("/")[0] for each in pods(documents).values() for entry in files(each).values()}
-    made_by_hand = {f"backoffice-{name}-{role}" for name in NAMES for role in ("database", "owner")}
+    made_by_hand = {f"backoffice-{name}-{role}" for name in NAMES for role in ("database", "owner", "keys")}
     assert wanted - made_by_hand == {"backoffice-cluster-ca-cert", "backoffice-postgres-ca", *NAMES}
 
 
@@ -204,6 +204,8 @@ def test_every_service_runs_as_an_api_and_a_worker_after_its_migration(case: str
             role = "owner" if part == "migrate" else "database"
             secret = f"backoffice-{service.name}-{role}/url"
             assert files(pod(workload))["backoffice_database_url"] == secret
+            signs = files(pod(workload)).get("backoffice_audit_key")  # the tables' owner must not
+            assert signs == (None if part == "migrate" else f"backoffice-{service.name}-keys/audit")
     for job in jobs.values():
         annotations = job["metadata"]["annotations"]
         assert annotations["helm.sh/hook"] == "pre-install,pre-upgrade"

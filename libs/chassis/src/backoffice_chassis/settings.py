@@ -17,6 +17,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from backoffice_chassis.audit.keys import seed_bytes
 from backoffice_events.brokers import Brokers, SaslMechanism, SecurityProtocol
 
 T = TypeVar("T")
@@ -34,7 +35,13 @@ def for_asyncpg(url: str) -> str:
     return f"postgresql+asyncpg://{_SSLMODE.sub('ssl=', rest)}"
 
 
+def _signing_key(key: SecretStr) -> SecretStr:
+    seed_bytes(key.get_secret_value())
+    return key
+
+
 DatabaseUrl = Annotated[str, AfterValidator(for_asyncpg)]
+SigningKey = Annotated[SecretStr, AfterValidator(_signing_key)]
 
 
 class KafkaSettings(BaseSettings):
@@ -144,6 +151,11 @@ class ServiceSettings(KafkaSettings):
         le=300,
         description="How far the issuer's clock and ours may differ when a token is judged.",
     )
+    audit_key: SigningKey | None = Field(
+        default=None,
+        description="The service's own Ed25519 private key for its audit log: 32 random bytes in base64, a secret. "
+        "Needed by `all`, `api` and `worker`.",
+    )
     http_host: str = Field(default="127.0.0.1", description="Address on which the service listens.")
     http_port: int = Field(default=8000, ge=0, le=65535, description="Port on which the service listens.")
     max_body_bytes: int = Field(
@@ -198,3 +210,9 @@ class ServiceSettings(KafkaSettings):
     trace_sample_ratio: Decimal = Field(
         default=Decimal("0.01"), ge=0, le=1, description="Share of the traces begun here that are recorded."
     )
+
+    def required_audit_key(self) -> str:
+        """Return the audit log's private key. Raises ValueError when the process was given none."""
+        if self.audit_key is None:
+            raise ValueError("BACKOFFICE_AUDIT_KEY is missing: 32 random bytes in base64, the service's own")
+        return self.audit_key.get_secret_value()

@@ -6,9 +6,10 @@ from pydantic import StringConstraints
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backoffice_chassis import Principal, Role, requires
+from backoffice_chassis import Principal, requires
+from ledger.permissions import READ_BOOKS
 
-Reader = Annotated[Principal, requires(Role.FINANCE, Role.AUDITOR, Role.OPERATIONS)]
+Reader = Annotated[Principal, requires(READ_BOOKS)]
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=140, pattern=r"^[^\x00]*$")]
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]

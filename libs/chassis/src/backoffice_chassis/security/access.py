@@ -1,4 +1,4 @@
-"""Which roles may call a route: `principal: Annotated[Principal, requires(Role.OPERATIONS)]`."""
+"""What a caller needs for a route: `principal: Annotated[Principal, requires(permissions.READ_TRADES)]`."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -8,16 +8,17 @@ from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from backoffice_chassis.http.problems import forbidden
-from backoffice_chassis.security.principal import Principal, Role
+from backoffice_chassis.security.permissions import Permission
+from backoffice_chassis.security.principal import Principal
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="OpenID Connect token", bearerFormat="JWT")
 
 
 class Access:
-    """A dependency that lets through whoever holds one of the roles; the route proved the token before."""
+    """A dependency that lets through whoever holds a permission; the route proved the token before."""
 
-    def __init__(self, roles: frozenset[Role]) -> None:
-        self.roles = roles
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
 
     async def __call__(
         self, request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
@@ -28,16 +29,15 @@ class Access:
         return principal
 
     def check(self, principal: Principal) -> None:
-        """Raise 403 unless the principal holds one of the roles."""
-        if not principal.has(*self.roles):
-            raise forbidden(f"This needs one of the roles: {', '.join(sorted(self.roles))}.")
+        """Raise 403 unless the principal holds the permission."""
+        if not self.permission.held_by(principal):
+            roles = ", ".join(sorted(self.permission.roles))
+            raise forbidden(f"To {self.permission.name} needs one of the roles: {roles}.")
 
 
-def requires(*roles: Role) -> Any:
-    """Return the dependency that answers 401 without a valid token and 403 without one of `roles`."""
-    if not roles:
-        raise ValueError("name the roles that may call the route; every role: requires(*Role)")
-    return Depends(Access(frozenset(roles)))
+def requires(permission: Permission) -> Any:
+    """Return the dependency that answers 401 without a valid token and 403 without the permission."""
+    return Depends(Access(permission))
 
 
 def access_rules(dependant: Dependant) -> Iterator[Access]:

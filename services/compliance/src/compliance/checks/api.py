@@ -10,7 +10,6 @@ from backoffice_chassis import (
     Page,
     Paging,
     Principal,
-    Role,
     Router,
     Unit,
     conflict,
@@ -23,11 +22,12 @@ from compliance.checks.domain import Inputs, Status
 from compliance.checks.rulings import examine
 from compliance.checks.schemas import DecisionRecord, DecisionView, Replay
 from compliance.checks.tables import decision, trade
+from compliance.permissions import READ_DECISIONS
 from compliance.rules import repository as rules
 
 router = Router(prefix="/decisions", tags=["decisions"])
 
-Reader = Annotated[Principal, requires(Role.COMPLIANCE_OFFICER, Role.AUDITOR, Role.OPERATIONS)]
+Reader = Annotated[Principal, requires(READ_DECISIONS)]
 
 _SHOWN = [column for column in decision.c if column is not decision.c.inputs]
 

@@ -7,11 +7,12 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from backoffice_chassis import FieldError, Principal, Role, Router, Unit, invalid, requires
+from backoffice_chassis import FieldError, Principal, Router, Unit, invalid, requires
 from backoffice_chassis.http.vocabulary import Amount, Code, Currency, Isin
 from settlement.controls import repository
+from settlement.permissions import READ_SETTLEMENTS
 
-Reader = Annotated[Principal, requires(Role.OPERATIONS, Role.AUDITOR, Role.FINANCE, Role.SRE)]
+Reader = Annotated[Principal, requires(READ_SETTLEMENTS)]
 _LONGEST_DAYS = 366
 _PERCENT = Decimal("0.01")
 

@@ -6,12 +6,13 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from backoffice_chassis import Principal, Role, Router, Unit, not_found, requires
+from backoffice_chassis import Principal, Router, Unit, not_found, requires
 from backoffice_chassis.http.vocabulary import Code
 from settlement.history.tables import status_event
 from settlement.instructions.tables import instruction
+from settlement.permissions import READ_SETTLEMENTS
 
-Reader = Annotated[Principal, requires(Role.OPERATIONS, Role.AUDITOR, Role.FINANCE, Role.SRE)]
+Reader = Annotated[Principal, requires(READ_SETTLEMENTS)]
 
 router = Router(prefix="/instructions", tags=["instructions"])
 

@@ -4,12 +4,13 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
-from backoffice_chassis import Page, Paging, Principal, Role, Router, Unit, etag, not_found, requires
+from backoffice_chassis import Page, Paging, Principal, Router, Unit, etag, not_found, requires
 from backoffice_chassis.http.vocabulary import Id
+from settlement.permissions import READ_SETTLEMENTS
 from settlement.processes import views
 from settlement.processes.schemas import SettlementFilters, SettlementStory, SettlementView
 
-Reader = Annotated[Principal, requires(Role.OPERATIONS, Role.AUDITOR, Role.FINANCE, Role.SRE)]
+Reader = Annotated[Principal, requires(READ_SETTLEMENTS)]
 
 router = Router(prefix="/settlements", tags=["settlements"])
 

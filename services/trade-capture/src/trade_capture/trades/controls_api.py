@@ -10,7 +10,6 @@ from backoffice_chassis import (
     Page,
     Paging,
     Principal,
-    Role,
     Router,
     Unit,
     fetch_page,
@@ -18,6 +17,7 @@ from backoffice_chassis import (
     requires,
 )
 from backoffice_chassis.http.vocabulary import Day
+from trade_capture.permissions import READ_TRADES
 from trade_capture.repair.repository import control_extract
 from trade_capture.trades.domain import stp
 from trade_capture.trades.metrics import measured_rows
@@ -32,7 +32,7 @@ from trade_capture.trades.tables import trade
 
 router = Router(tags=["Controls"])
 
-Reader = Annotated[Principal, requires(*Role)]
+Reader = Annotated[Principal, requires(READ_TRADES)]
 
 _CONTROL_COLUMNS = [trade.c[name] for name in ControlTradeOut.model_fields]
 

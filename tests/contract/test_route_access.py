@@ -1,0 +1,181 @@
+"""Every route of every service, called without a token, with bad ones, as each role; docs/access.md is what came of it.
+
+Tokens are real ones: signed by the local issuer, or by somebody who would like to be it.
+"""
+
+import importlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from backoffice_chassis import Permission, Role, Service, ServiceSettings
+from backoffice_chassis.app import create_app
+from backoffice_chassis.resources import open_resources
+from backoffice_chassis.security.access import access_rules
+from backoffice_chassis.security.keys import IssuerKeys
+from backoffice_chassis.security.tokens import TokenVerifier
+from backoffice_chassis.testing import AUDIT_KEY, OPEN_PATHS, FixedClock
+from backoffice_cli.stack.testing import Migrated
+from simulators.issuer.app import create_app as create_issuer
+from simulators.issuer.keys import SigningKey
+from simulators.issuer.settings import IssuerSettings
+
+pytestmark = pytest.mark.integration
+
+ROOT: Final = Path(__file__).parents[2]
+PAGE: Final = ROOT / "docs" / "access.md"
+ISSUER: Final = "http://issuer.test"
+SERVICES: Final = {
+    "trade-capture": ("trade_capture", "TradeCaptureSettings"),
+    "compliance": ("compliance", "ServiceSettings"),
+    "settlement": ("settlement", "ServiceSettings"),
+    "ledger": ("ledger", "ServiceSettings"),
+    "hr": ("hr", "ServiceSettings"),
+}
+BEGIN, END = "<!-- routes -->\n", "<!-- /routes -->"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path, and what its caller needs."""
+
+    method: str
+    path: str
+    permission: Permission
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def request(self, client: httpx.AsyncClient, token: str | None) -> httpx.Request:
+        path = self.path.replace("{", "").replace("}", "")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return client.build_request(self.method, path, headers=headers)
+
+
+class Tokens:
+    """Signs what a test likes, as the issuer or as somebody else."""
+
+    def __init__(self, folder: Path, clock: FixedClock) -> None:
+        settings = IssuerSettings(
+            state_dir=folder / "issuer", clients_file=folder / "none", url=ISSUER, http_port=1
+        )
+        self.transport = httpx.ASGITransport(create_issuer(settings, clock))
+        self._key = SigningKey.kept_in(folder / "issuer")
+        self._forger = SigningKey.kept_in(folder / "forger")
+        self._now = clock.now().timestamp()
+
+    def good(self, *roles: Role) -> str:
+        return self._key.sign(self._claims(roles=list(roles)))
+
+    def bad(self) -> Iterator[tuple[str, str | None]]:
+        every = list(Role)
+        yield "no token", None
+        yield "no JWT", "letmein"
+        yield "expired", self._key.sign(self._claims(roles=every, exp=self._now - 31))
+        yield "not valid yet", self._key.sign(self._claims(roles=every, nbf=self._now + 31))
+        yield "another audience", self._key.sign(self._claims(roles=every, aud="payroll"))
+        yield "another issuer", self._key.sign(self._claims(roles=every, iss="http://elsewhere.test"))
+        yield "another key", self._forger.sign(self._claims(roles=every))
+        yield "nobody", self._key.sign(self._claims(roles=every, sub=""))
+
+    def _claims(self, **claims: Any) -> dict[str, Any]:
+        return {"iss": ISSUER, "aud": "backoffice", "sub": "olivia", "exp": self._now + 600, **claims}
+
+
+@asynccontextmanager
+async def application(service: Service, tokens: Tokens) -> AsyncIterator[FastAPI]:
+    """Return a service's application whose verifier asks the local issuer for its keys."""
+    async with open_resources(service) as real, httpx.AsyncClient(transport=tokens.transport) as http:
+        verifier = TokenVerifier(
+            IssuerKeys(ISSUER, http, service.clock),
+            issuer_url=ISSUER,
+            audience=service.settings.audience,
+            leeway=timedelta(seconds=service.settings.clock_skew_seconds),
+            clock=service.clock,
+        )
+        yield create_app(service, replace(real, verifier=verifier))
+
+
+def routes_of(app: FastAPI) -> list[Route]:
+    """Return every guarded route, in the order of paths."""
+    found = []
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, APIRoute) and context.path not in OPEN_PATHS:
+            (rule,) = set(access_rules(context.original_route.dependant))
+            found += [Route(method, context.path or "", rule.permission) for method in context.methods or ()]
+    return sorted(found, key=lambda route: (route.path, route.method))
+
+
+async def let_in(client: httpx.AsyncClient, route: Route, tokens: Mapping[Role, str]) -> frozenset[Role]:
+    """Return the roles that a route does not turn away."""
+    answers = {role: await client.send(route.request(client, token)) for role, token in tokens.items()}
+    assert all(answer.status_code < 500 and answer.status_code != 401 for answer in answers.values()), route
+    return frozenset(role for role, answer in answers.items() if answer.status_code != 403)
+
+
+async def turned_away(client: httpx.AsyncClient, route: Route, tokens: Tokens) -> None:
+    """See that a route answers 401 to whoever proves nothing, and 403 to whoever has no job here."""
+    for what, token in tokens.bad():
+        answer = await client.send(route.request(client, token))
+        assert answer.status_code == 401, (str(route), what, answer.text)
+        assert answer.headers["www-authenticate"].startswith("Bearer"), (str(route), what)
+    answer = await client.send(route.request(client, tokens.good()))
+    assert answer.status_code == 403, (str(route), "no role", answer.text)
+
+
+def table(seen: Mapping[Route, frozenset[Role]]) -> str:
+    """Return what was seen as a table of routes by roles."""
+    lines = [f"| route | permission | {' | '.join(Role)} |", f"|---|---|{':-:|' * len(Role)}"]
+    for route, roles in seen.items():
+        marks = " | ".join("●" if role in roles else "" for role in Role)
+        lines.append(f"| `{route}` | {route.permission.name} | {marks} |")
+    return "\n".join(lines)
+
+
+async def test_every_route_lets_in_whom_its_permission_names_and_nobody_else(
+    migrated_database: Migrated, kafka: str, tmp_path: Path
+) -> None:
+    clock = FixedClock()
+    tokens = Tokens(tmp_path, clock)
+    by_role = {role: tokens.good(role) for role in Role}
+    tables = []
+    for name, (package, settings_class) in SERVICES.items():
+        url = await migrated_database(ROOT / "services" / name / "migrations")
+        service = built(package, settings_class, clock, database_url=url, kafka_bootstrap_servers=kafka)
+        async with application(service, tokens) as app:
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+                seen = {}
+                for route in routes_of(app):
+                    await turned_away(client, route, tokens)
+                    seen[route] = await let_in(client, route, by_role)
+        assert [str(route) for route, roles in seen.items() if roles != route.permission.roles] == []
+        tables.append(f"## {name}\n\n{table(seen)}\n")
+    agrees_with_the_page("\n" + "\n".join(tables) + "\n")
+
+
+def built(package: str, settings_class: str, clock: FixedClock, **surroundings: str) -> Service:
+    main = importlib.import_module(f"{package}.main")
+    settings: Callable[..., ServiceSettings] = getattr(main, settings_class)
+    service: Service = main.build(settings(issuer_url=ISSUER, audit_key=AUDIT_KEY, **surroundings), clock)
+    return service
+
+
+def agrees_with_the_page(tables: str) -> None:
+    """Fail when the page says otherwise, and write it anew: what changed is for a person to read."""
+    page = PAGE.read_text()
+    before, rest = page.split(BEGIN)
+    written, after = rest.split(END)
+    if written != tables:
+        PAGE.write_text(f"{before}{BEGIN}{tables}{END}{after}")
+    assert written == tables, (
+        f"{PAGE.name} was out of date and has been written anew: read the change, commit it"
+    )
