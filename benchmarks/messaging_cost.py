@@ -26,6 +26,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backoffice_cli.stack.testing import PostgresServer, shared_server
+from backoffice_events.brokers import Brokers
 from backoffice_events.cloudevents import decode, encode
 from backoffice_events.contracts.compliance import COMPLIANCE_DECISIONS, TradeCleared
 from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES, TradeExecuted
@@ -104,13 +105,13 @@ async def measure_road(
                 cause=received,
             )
 
-    async with Publisher(bootstrap_servers=kafka, source="urn:bench") as publisher:
+    async with Publisher(brokers=Brokers(kafka), source="urn:bench") as publisher:
         with cost.of("publish_many"):
             for first in range(0, len(events), 2000):
                 await publisher.publish_many(events[first : first + 2000])
     messaging = Messaging(
         engine,
-        bootstrap_servers=kafka,
+        brokers=Brokers(kafka),
         source="urn:backoffice:bench",
         clock=lambda: datetime.now(UTC),
         consumers=[ConsumerSpec(GROUP, (TradeExecuted,), clear)],

@@ -5,6 +5,7 @@ to everybody but its owner; the files in it are readable, because Docker mounts 
 containers that run as other users. Standard library alone: it runs before anything is installed.
 """
 
+import base64
 import json
 import os
 import secrets
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 SERVICES = ("trade_capture", "compliance", "settlement", "ledger", "hr")
+KAFKA_USERS = (*SERVICES, "front_office", "counterparties", "csd", "operator", "monitoring")
 ROLES = ("front-office", "operations", "finance", "compliance-officer", "hr", "auditor", "sre")
 PEOPLE_PER_ROLE = 2  # four eyes need two people of one role
 
@@ -33,6 +35,21 @@ def url(role: str, password: str, database: str) -> str:
     return f"postgresql://{role}:{password}@postgres:5432/{database}"
 
 
+def jaas(password: str) -> str:
+    """Return the brokers' JAAS file: how the administrator, which is what brokers are to one another, signs in by
+    PLAIN, and that all others are known by what SCRAM they were given.
+    """
+    plain = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+    administrator = f'{plain} username="admin" password="{password}" user_admin="{password}";'
+    others = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    sections = {
+        "internal.KafkaServer": administrator,
+        "controller.KafkaServer": administrator,
+        "KafkaServer": others,
+    }
+    return "".join(f"{name} {{\n    {module}\n}};\n" for name, module in sections.items())
+
+
 def clients() -> str:
     """Return the local issuer's clients: two people of each role, each with a secret of their own."""
     people = [(role, f"{role}-{person}") for role in ROLES for person in range(1, PEOPLE_PER_ROLE + 1)]
@@ -40,6 +57,58 @@ def clients() -> str:
         name: {"secret": secrets.token_urlsafe(32), "subject": name, "roles": [role]} for role, name in people
     }
     return json.dumps(found, indent=1)
+
+
+def realm(known: str) -> str:
+    """Return Keycloak's realm: the local issuer's clients and secrets, and tokens that say the same of them."""
+    people = json.loads(known)
+    return json.dumps(
+        {
+            "realm": "backoffice",
+            "enabled": True,
+            "accessTokenLifespan": 900,
+            "roles": {"realm": [{"name": role} for role in ROLES]},
+            "clients": [client(name, person) for name, person in people.items()],
+            "users": [
+                {
+                    "username": f"service-account-{name}",
+                    "enabled": True,
+                    "serviceAccountClientId": name,
+                    "realmRoles": person["roles"],
+                }
+                for name, person in people.items()
+            ],
+        },
+        indent=1,
+    )
+
+
+def client(name: str, person: dict[str, object]) -> dict[str, object]:
+    """Return one client of the realm; it has the client credentials grant and no other."""
+    claims = {
+        "aud": ("oidc-audience-mapper", {"included.custom.audience": "backoffice"}),
+        "sub": ("oidc-hardcoded-claim-mapper", {"claim.name": "sub", "claim.value": person["subject"]}),
+        "roles": ("oidc-usermodel-realm-role-mapper", {"claim.name": "roles", "multivalued": "true"}),
+    }
+    return {
+        "clientId": name,
+        "secret": person["secret"],
+        "publicClient": False,
+        "serviceAccountsEnabled": True,
+        "standardFlowEnabled": False,
+        "directAccessGrantsEnabled": False,
+        "defaultClientScopes": [],
+        "optionalClientScopes": [],
+        "protocolMappers": [
+            {
+                "name": claim,
+                "protocol": "openid-connect",
+                "protocolMapper": mapper,
+                "config": {**config, "access.token.claim": "true", "jsonType.label": "String"},
+            }
+            for claim, (mapper, config) in claims.items()
+        ],
+    }
 
 
 def main() -> None:
@@ -56,7 +125,13 @@ def main() -> None:
         ):
             password = keep(folder / f"{role}_password", secrets.token_urlsafe(32))
             keep(folder / url_name, url(role, password, service))
-    keep(folder / "issuer_clients", clients())
+        keep(folder / f"{service}_audit_key", base64.b64encode(secrets.token_bytes(32)).decode())
+    for user in KAFKA_USERS:
+        keep(folder / f"kafka_{user}_password", secrets.token_urlsafe(32))
+    keep(folder / "kafka_jaas", jaas(keep(folder / "kafka_admin_password", secrets.token_urlsafe(32))))
+    keep(folder / "keycloak_realm", realm(keep(folder / "issuer_clients", clients())))
+    keep(folder / "monitoring_password", secrets.token_urlsafe(32))
+    keep(folder / "grafana_password", secrets.token_urlsafe(32))
 
 
 if __name__ == "__main__":

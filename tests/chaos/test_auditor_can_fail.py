@@ -33,7 +33,7 @@ from backoffice_cli.chaos.front_office import FrontOffice
 from backoffice_cli.demo.days import FIRST_DAYS, open_days
 from backoffice_cli.demo.run import prepare_stack
 from backoffice_cli.flow import Quiet
-from backoffice_cli.platform import Platform, body_of, every_page
+from backoffice_cli.platform import Stack, body_of, every_page
 from backoffice_cli.reference_data.firm import load_shipped
 from backoffice_cli.stack.control import bring_down, run_simulators
 from backoffice_cli.stack.errors import StackError
@@ -80,7 +80,7 @@ ALWAYS = {"outbox-deleted-early", "offsets-committed-early", "instruction-sent-t
 class Stage:
     """A stack with outsiders that make no mistakes, and the breaks that earlier runs left in it for good."""
 
-    platform: Platform
+    platform: Stack
     broken: str | None = None
     known: set[tuple[str, str, str]] = field(default_factory=set)
 
@@ -150,7 +150,7 @@ def stage() -> Iterator[Stage]:
             "csd": (f"--record={said / CSD}",),
         }
         run_simulators(platform.folder, switches)
-        made = Stage(Platform.running(platform.folder))
+        made = Stage(Stack.running(platform.folder))
         made.rest()
         yield made
     finally:
@@ -222,10 +222,14 @@ def _open_letters(stage: Stage) -> list[dict[str, Any]]:
 
 def _discard(stage: Stage) -> None:
     """Give up what the ledger could not read: what waits behind it goes on, in the same transaction."""
+    ids = [letter["id"] for letter in _open_letters(stage)]
+    if not ids:
+        return
     with stage.platform.client("ledger", "operations") as client:
-        for letter in _open_letters(stage):
-            path = f"/messaging/dead-letters/{letter['id']}/discard"
-            body_of(client.post(path, json={"reason": "poison of a test"}))
+        wanted = {"ids": ids, "reason": "poison of a test"}
+        made = body_of(client.post("/messaging/dead-letters/discard", json=wanted))
+    with stage.platform.client("ledger", "operations", 2) as second_person:
+        body_of(second_person.post(f"/approvals/{made['approval_id']}/approve", json={}))
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,10 @@ from backoffice_cli.chaos.stacks import Stacks, record_of
 from backoffice_cli.chaos.timeline import timeline
 from backoffice_cli.commands import reconcile
 from backoffice_cli.flow import Quiet
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack import holds
 from backoffice_cli.stack.state import Phase, read_state
+from backoffice_events.brokers import Brokers
 from backoffice_events.publisher import Publisher
 from backoffice_events.records import Record
 
@@ -37,7 +38,7 @@ PATIENCE_SECONDS = 60 + RECORDS / 100
 MB = 1_000_000
 
 
-def published(platform: Platform) -> list[Record]:
+def published(platform: Stack) -> list[Record]:
     """Let some trades through, and return their records."""
     due = timeline(SEED, TRADES, 1.0, world_of(platform))
     with FrontOffice(platform.bootstrap_servers, record_of(platform.folder)) as front_office:
@@ -45,8 +46,8 @@ def published(platform: Platform) -> list[Record]:
         return [record for _, record in front_office.published]
 
 
-async def pile_up(platform: Platform, records: Sequence[Record]) -> None:
-    async with Publisher(bootstrap_servers=platform.bootstrap_servers, source="urn:backlog") as publisher:
+async def pile_up(platform: Stack, records: Sequence[Record]) -> None:
+    async with Publisher(brokers=Brokers(platform.bootstrap_servers), source="urn:backlog") as publisher:
         left = RECORDS
         while left > 0:
             chunk = (list(records) * (AT_ONCE // len(records) + 1))[: min(left, AT_ONCE)]
@@ -54,7 +55,7 @@ async def pile_up(platform: Platform, records: Sequence[Record]) -> None:
             left -= len(chunk)
 
 
-async def members(platform: Platform) -> set[str]:
+async def members(platform: Stack) -> set[str]:
     """Return the ids of the group's members: another generation of a member has another id."""
     admin = AIOKafkaAdminClient(bootstrap_servers=platform.bootstrap_servers)
     await admin.start()
@@ -65,7 +66,7 @@ async def members(platform: Platform) -> set[str]:
         await admin.close()
 
 
-def pid_once_ready(platform: Platform) -> int | None:
+def pid_once_ready(platform: Stack) -> int | None:
     state = read_state(platform.folder)
     part = state.components[SERVICE] if state else None
     return part.pid if part is not None and part.phase is Phase.READY else None

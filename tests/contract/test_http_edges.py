@@ -23,7 +23,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 
 from backoffice_chassis import Role, Service, ServiceSettings
-from backoffice_chassis.testing import FixedClock, app_for, as_caller
+from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for, as_caller
 from backoffice_cli.stack.testing import Migrated
 
 pytestmark = pytest.mark.integration
@@ -46,11 +46,14 @@ async def service(request: pytest.FixtureRequest, migrated_database: Migrated, k
     main = importlib.import_module(f"{package}.main")
     make: Callable[..., ServiceSettings] = getattr(main, settings_class)
     url = await migrated_database(ROOT / "services" / request.param / "migrations")
-    generous = {"max_requests_per_second": 1_000_000}
-    service: Service = main.build(
-        make(database_url=url, issuer_url="http://127.0.0.1:1", kafka_bootstrap_servers=kafka, **generous),
-        FixedClock(),
-    )
+    surroundings = {
+        "database_url": url,
+        "issuer_url": "http://127.0.0.1:1",
+        "kafka_bootstrap_servers": kafka,
+        "audit_key": AUDIT_KEY,
+        "max_requests_per_second": 1_000_000,
+    }
+    service: Service = main.build(make(**surroundings), FixedClock())
     return service
 
 

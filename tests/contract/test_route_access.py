@@ -22,7 +22,7 @@ from backoffice_chassis.resources import open_resources
 from backoffice_chassis.security.access import access_rules
 from backoffice_chassis.security.keys import IssuerKeys
 from backoffice_chassis.security.tokens import TokenVerifier
-from backoffice_chassis.testing import OPEN_PATHS, FixedClock
+from backoffice_chassis.testing import AUDIT_KEY, OPEN_PATHS, FixedClock
 from backoffice_cli.stack.testing import Migrated
 from simulators.issuer.app import create_app as create_issuer
 from simulators.issuer.keys import SigningKey
@@ -165,7 +165,7 @@ async def test_every_route_lets_in_whom_its_permission_names_and_nobody_else(
 def built(package: str, settings_class: str, clock: FixedClock, **surroundings: str) -> Service:
     main = importlib.import_module(f"{package}.main")
     settings: Callable[..., ServiceSettings] = getattr(main, settings_class)
-    service: Service = main.build(settings(issuer_url=ISSUER, **surroundings), clock)
+    service: Service = main.build(settings(issuer_url=ISSUER, audit_key=AUDIT_KEY, **surroundings), clock)
     return service
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from backoffice_cli.demo.run import prepare_firm, prepare_stack
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack.control import bring_down
 
 
 @pytest.fixture(scope="session")
-def platform() -> Iterator[Platform]:
+def platform() -> Iterator[Stack]:
     """Return a running platform with a firm on it: reference data, lists, rules, people, an open day."""
     folder = Path(tempfile.mkdtemp(prefix="backoffice-e2e-"))
     folder.chmod(0o711)  # PostgreSQL runs as another user when the tests run as root

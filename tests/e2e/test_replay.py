@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from backoffice_cli.console import Exit
 from backoffice_cli.main import app
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 
 pytestmark = pytest.mark.e2e
 
@@ -23,12 +23,12 @@ REBUILDABLE = (
 )
 
 
-def replay(platform: Platform, consumer: str, *more: str) -> Result:
+def replay(platform: Stack, consumer: str, *more: str) -> Result:
     arguments = ["events", "replay", consumer, "--state", str(platform.folder), *more]
     return CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
-def execute(platform: Platform, package: str, statement: str) -> list[Any]:
+def execute(platform: Stack, package: str, statement: str) -> list[Any]:
     """Run a statement in a service's database as the owner of its tables."""
 
     async def run() -> list[Any]:
@@ -43,7 +43,7 @@ def execute(platform: Platform, package: str, statement: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("consumer", REBUILDABLE)
-def test_what_follows_from_the_events_alone_is_rebuilt_the_same(platform: Platform, consumer: str) -> None:
+def test_what_follows_from_the_events_alone_is_rebuilt_the_same(platform: Stack, consumer: str) -> None:
     result = replay(platform, consumer, "--json")
     found = json.loads(result.stdout)
     assert result.exit_code == Exit.OK, result.stdout
@@ -51,7 +51,7 @@ def test_what_follows_from_the_events_alone_is_rebuilt_the_same(platform: Platfo
     assert all(each["live_rows"] == each["rebuilt_rows"] for each in found["comparisons"])
 
 
-def test_a_row_that_somebody_changed_is_named_and_the_live_one_is_left_as_it_is(platform: Platform) -> None:
+def test_a_row_that_somebody_changed_is_named_and_the_live_one_is_left_as_it_is(platform: Stack) -> None:
     change = "UPDATE employee SET version = version + {} WHERE employee_id = 'E00001' RETURNING version"
     [changed] = execute(platform, "compliance", change.format(7))
     try:
@@ -70,12 +70,12 @@ def test_a_row_that_somebody_changed_is_named_and_the_live_one_is_left_as_it_is(
     assert [row["version"] for row in kept] == [changed["version"]]
 
 
-def test_nothing_of_a_rebuild_stays_behind(platform: Platform) -> None:
+def test_nothing_of_a_rebuild_stays_behind(platform: Stack) -> None:
     left = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'replay%'"
     assert execute(platform, "ledger", left) == []
 
 
-def test_what_depends_on_more_than_its_topics_is_refused(platform: Platform) -> None:
+def test_what_depends_on_more_than_its_topics_is_refused(platform: Stack) -> None:
     result = replay(platform, "settlement.trades", "--json")
     assert result.exit_code == 2
     assert "settlement.trades" in json.loads(result.stdout)["error"]

@@ -10,7 +10,7 @@ from backoffice_cli.commands.reconcile import run as reconcile
 from backoffice_cli.demo.run import settle, trade
 from backoffice_cli.demo.story import story_of
 from backoffice_cli.flow import consumed
-from backoffice_cli.platform import Platform, body_of, every_page
+from backoffice_cli.platform import Stack, body_of, every_page
 from backoffice_cli.reconciliation.report import Report
 from backoffice_cli.stack.state import read_state
 
@@ -20,7 +20,7 @@ TRADES = 600
 KILLED = ("trade-capture", "compliance", "settlement", "ledger")
 
 
-def kill_on_the_way(platform: Platform, done: threading.Event) -> None:
+def kill_on_the_way(platform: Stack, done: threading.Event) -> None:
     """Kill each service once, SIGKILL, while trades pass through it."""
     for number, service in enumerate(KILLED):
         while consumed(platform)["trade-capture.trades"] < 60 * (number + 1) and not done.wait(0.2):
@@ -32,7 +32,7 @@ def kill_on_the_way(platform: Platform, done: threading.Event) -> None:
 
 
 @pytest.fixture(scope="module")
-def outcome(platform: Platform) -> Report:
+def outcome(platform: Stack) -> Report:
     """Trade, with a death in each service, settle, and reconcile."""
     done = threading.Event()
     killer = threading.Thread(target=kill_on_the_way, args=(platform, done))
@@ -51,7 +51,7 @@ def test_nothing_is_lost_and_nothing_happens_twice(outcome: Report) -> None:
     assert outcome.ok
 
 
-def test_each_service_died_and_came_back(platform: Platform, outcome: Report) -> None:
+def test_each_service_died_and_came_back(platform: Stack, outcome: Report) -> None:
     state = read_state(platform.folder)
     assert state is not None
     assert {name for name, part in state.components.items() if part.restarts} >= set(KILLED)
@@ -70,20 +70,20 @@ def test_the_ledger_balances_and_has_two_journals_for_a_settled_trade(outcome: R
     assert outcome.ledger["journals"] >= 2 * outcome.trades.settled
 
 
-def test_a_leavers_trade_is_held_by_compliance(platform: Platform, outcome: Report) -> None:
+def test_a_leavers_trade_is_held_by_compliance(platform: Stack, outcome: Report) -> None:
     with platform.client("compliance", "auditor") as client:
         held = list(every_page(client, "/decisions", outcome="HELD"))
     assert any("EMPLOYMENT" in decision["reasons"] for decision in held)
 
 
-def test_a_settled_trades_story_runs_through_every_service(platform: Platform, outcome: Report) -> None:
+def test_a_settled_trades_story_runs_through_every_service(platform: Stack, outcome: Report) -> None:
     with platform.client("settlement", "operations") as client:
         settled = body_of(client.get("/settlements", params={"state": "SETTLED", "limit": 1}))["items"][0]
     services = {chapter.service for chapter in story_of(platform, settled["trade_id"])}
     assert services == {"trade-capture", "compliance", "settlement", "ledger"}
 
 
-def test_the_trial_balance_agrees_on_both_sides(platform: Platform, outcome: Report) -> None:
+def test_the_trial_balance_agrees_on_both_sides(platform: Stack, outcome: Report) -> None:
     with platform.client("ledger", "finance") as client:
         balance = body_of(client.get("/trial-balance"))
     assert balance["balanced"]

@@ -5,6 +5,8 @@ import logging
 import typer
 
 from backoffice_cli.commands import (
+    approvals,
+    audit,
     bench,
     chaos,
     day,
@@ -45,6 +47,8 @@ app.command("publish")(publish.publish)
 app.command("demo")(demo.demo)
 app.command("chaos")(chaos.chaos)
 app.command("reconcile")(reconcile.reconcile)
+app.add_typer(approvals.app, name="approvals")
+app.add_typer(audit.app, name="audit")
 app.add_typer(bench.app, name="bench")
 app.add_typer(day.app, name="day")
 app.add_typer(events.app, name="events")

@@ -1,6 +1,6 @@
 """The running platform as a command sees it: addresses, tokens, HTTP clients."""
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,53 +9,64 @@ from typing import Any
 
 import httpx
 
+from backoffice_cli.description import read_description
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.errors import StackError
-from backoffice_cli.stack.plan import Plan, read_plan
+from backoffice_cli.stack.plan import Plan, client_id, read_plan
 from backoffice_cli.stack.ports import LOOPBACK
 from backoffice_cli.stack.state import State, read_state, supervisor_pid
+from backoffice_events.brokers import Brokers
 
 RENEW_BEFORE = timedelta(seconds=60)
 TIMEOUT_SECONDS = 60
+OPERATOR, FRONT_OFFICE = "operator", "front-office"
+"""Users of Kafka, by the names of deploy/kafka/access.yaml."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Platform:
-    """A stack that is up."""
+    """A platform that is up. The base class holds what commands need of any, wherever it runs.
+
+    folder: for what commands keep. urls: by service. token_url: where the issuer gives tokens. secrets: of its clients,
+    by id. brokers, front_office: Kafka as the operator and as a front-office application reach it.
+    """
 
     folder: Path
-    state: State
-    plan: Plan
+    urls: Mapping[str, str]
+    token_url: str
+    secrets: Mapping[str, str]
+    brokers: Brokers
+    front_office: Brokers
 
     @classmethod
     def running(cls, folder: Path) -> "Platform":
-        """Return the platform of a state folder. Raises StackError when it is not up."""
-        state, plan = read_state(folder), read_plan(folder)
-        if state is None or plan is None or supervisor_pid(folder) != state.supervisor_pid:
-            raise StackError("The platform is not running.", "Start it: backoffice up")
-        return cls(folder, state, plan)
-
-    @property
-    def bootstrap_servers(self) -> str:
-        """Return where Kafka clients start from."""
-        return self.state.bootstrap_servers
+        """Return what a state folder describes, else its own stack. Raises StackError when that is not up."""
+        found = read_description(folder)
+        if found is None:
+            return Stack.running(folder)
+        operator, front_office = found.brokers(OPERATOR, folder), found.brokers(FRONT_OFFICE, folder)
+        return cls(folder, found.services, found.token_url, found.clients, operator, front_office)
 
     @property
     def services(self) -> list[str]:
-        """Return the services that the stack runs."""
-        return [service.name for service in SERVICES if service.name in self.state.components]
+        """Return the services that run, by name."""
+        return [service.name for service in SERVICES if service.name in self.urls]
 
     def url(self, name: str) -> str:
         """Return the base URL of a service, whether it runs or not. Raises StackError when there is no such."""
-        known = [service.name for service in SERVICES]
-        if name not in known:
-            raise StackError(f"There is no service {name}.", f"There are: {', '.join(known)}.")
-        return f"http://{LOOPBACK}:{self.plan.ports[name]}"
+        if name not in self.urls:
+            raise StackError(f"There is no service {name}.", f"There are: {', '.join(self.urls)}.")
+        return self.urls[name]
 
     def auth(self, role: str, person: int = 1) -> "ClientCredentials":
-        """Return what makes an HTTP client speak as the first or second person of a role."""
-        client = self.plan.client(role, person)
-        return ClientCredentials(f"{self.state.issuer_url}/token", client.client_id, client.secret)
+        """Return what makes an HTTP client speak as the first or second person of a role.
+
+        Raises StackError when the platform knows no such client.
+        """
+        name = client_id(role, person)
+        if name not in self.secrets:
+            raise StackError(f"There is no client {name}.", f"There are: {', '.join(self.secrets)}.")
+        return ClientCredentials(self.token_url, name, self.secrets[name])
 
     @contextmanager
     def client(self, service: str, role: str, person: int = 1) -> Iterator[httpx.Client]:
@@ -85,6 +96,42 @@ class Platform:
             raise StackError(f"The issuer does not answer: {error}", "See: backoffice logs issuer") from error
 
 
+@dataclass(frozen=True)
+class Stack(Platform):
+    """The embedded stack of a folder."""
+
+    state: State
+    plan: Plan
+
+    @classmethod
+    def running(cls, folder: Path) -> "Stack":
+        """Return the stack of a state folder. Raises StackError when it is not up."""
+        state, plan = read_state(folder), read_plan(folder)
+        if state is None or plan is None or supervisor_pid(folder) != state.supervisor_pid:
+            raise StackError("The platform is not running.", "Start it: backoffice up")
+        brokers = Brokers(state.bootstrap_servers)
+        return cls(
+            folder,
+            urls={service.name: f"http://{LOOPBACK}:{plan.ports[service.name]}" for service in SERVICES},
+            token_url=f"{state.issuer_url}/token",
+            secrets={client.client_id: client.secret for client in plan.clients},
+            brokers=brokers,
+            front_office=brokers,
+            state=state,
+            plan=plan,
+        )
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Return where Kafka clients start from: nobody signs in here."""
+        return self.state.bootstrap_servers
+
+    @property
+    def services(self) -> list[str]:
+        """Return the services that the stack runs."""
+        return [name for name in self.urls if name in self.state.components]
+
+
 class ClientCredentials(httpx.Auth):
     """Fetches a token when there is none and before it expires (RFC 6749 4.4)."""
 
@@ -112,7 +159,8 @@ class ClientCredentials(httpx.Auth):
         """Keep the token of an answer and return the answer. Raises StackError when it holds none."""
         if response.status_code != httpx.codes.OK:
             raise StackError(
-                f"The issuer gave no token: {response.text}", "Restart the stack: backoffice down, up"
+                f"The issuer gave no token: {response.text}",
+                "Restart the platform: it may be of another start.",
             )
         answer: dict[str, Any] = response.json()
         self._token = answer["access_token"]

@@ -9,7 +9,7 @@ import pytest
 from backoffice_cli.chaos.fault import Need, Shape
 from backoffice_cli.chaos.front_office import FrontOffice
 from backoffice_cli.chaos.stage import Stage
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack import disk
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.control import bring_down, bring_up, delete_data
@@ -33,7 +33,7 @@ def stage(stack_folder: Path) -> Iterator[Stage]:
     disk_mb = DATABASE_DISK_MB if disk.may_mount() else 0
     choose(stack_folder, Topology(brokers=3, proxied=True, database_disk_mb=disk_mb))
     bring_up(stack_folder, print, servers_only=True)
-    platform = Platform.running(stack_folder)
+    platform = Stack.running(stack_folder)
     shape = Shape(tuple(service.name for service in SERVICES), frozenset(Need))
     with FrontOffice(platform.bootstrap_servers, stack_folder / "record") as front_office:
         yield Stage(platform, shape, front_office, random.Random(1), print)

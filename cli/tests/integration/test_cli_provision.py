@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from backoffice_cli.console import Exit
 from backoffice_cli.main import app
+from backoffice_cli.provisioning import access
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.testing import PostgresServer, shared_server
 
@@ -22,7 +23,7 @@ PASSWORDS = {
     name: "it's a 'password'"
     for service in SERVICES
     for name in (f"{service.package.upper()}_PASSWORD", f"{service.package.upper()}_OWNER_PASSWORD")
-}
+} | {"MONITORING_PASSWORD": "of-monitoring"}
 
 
 def provision(postgres: PostgresServer, kafka: str, env: dict[str, str]) -> Result:
@@ -75,10 +76,56 @@ async def test_no_service_reaches_the_database_of_another(
             await asyncpg.connect(**own, database=other)
 
 
-async def test_reference_topics_are_compacted(provisioned: Result, kafka: str) -> None:
+async def test_monitoring_sees_statistics_and_no_services_rows(
+    provisioned: Result, postgres: PostgresServer
+) -> None:
+    assert provisioned.exit_code == Exit.OK
+    own: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": postgres.port,
+        "user": "monitoring",
+        "password": PASSWORDS["MONITORING_PASSWORD"],
+    }
+    connection = await asyncpg.connect(**own, database="postgres")
+    databases = await connection.fetch("SELECT datname, xact_commit FROM pg_stat_database")
+    assert {service.package for service in SERVICES} <= {row["datname"] for row in databases}
+    assert await connection.fetchval("SELECT pg_has_role('pg_read_all_stats', 'usage')")
+    await connection.close()
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asyncpg.connect(**own, database="ledger")
+
+
+async def test_a_standby_may_still_rewind_itself(postgres: PostgresServer) -> None:
+    """pg_rewind connects to the database postgres as the role that replicates; CloudNativePG's is no superuser."""
+    admin = await asyncpg.connect(postgres.admin_url)
+    await admin.execute("CREATE ROLE \"streaming-replica\" LOGIN REPLICATION PASSWORD 'x'")
+    await admin.close()
+    arguments = ["provision", "--admin-url", postgres.admin_url, "--databases-only", "--json"]
+    result = await asyncio.to_thread(CliRunner().invoke, app, arguments, env=PASSWORDS)
+    assert result.exit_code == Exit.OK, result.stderr
+    assert json.loads(result.stdout)["topics"] == []
+    login: dict[str, Any] = {"host": "127.0.0.1", "port": postgres.port, "password": "x"}
+    await (await asyncpg.connect(**login, user="streaming-replica", database="postgres")).close()
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asyncpg.connect(**login, user="streaming-replica", database="ledger")
+
+
+def test_brokers_are_left_out_only_on_purpose(postgres: PostgresServer) -> None:
+    result = CliRunner().invoke(app, ["provision", "--admin-url", postgres.admin_url], env=PASSWORDS)
+    assert result.exit_code == Exit.FAILED
+    assert "--databases-only" in result.stderr
+
+
+async def test_every_declared_topic_is_there_and_reference_topics_are_compacted(
+    provisioned: Result, kafka: str
+) -> None:
     assert provisioned.exit_code == Exit.OK
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
+    declared = {topic.name: topic.partitions for topic in access.load().topics}
+    assert "trading.trades.v1.ledger.trades.dlq" in declared
+    described = await admin.describe_topics(list(declared))
+    assert {topic["topic"]: len(topic["partitions"]) for topic in described} == declared
     (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, "hr.employees.v1")])
     await admin.close()
     settings = {entry[0]: entry[1] for entry in answer.resources[0][4]}

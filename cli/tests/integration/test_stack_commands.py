@@ -10,7 +10,8 @@ from typer.testing import CliRunner, Result
 
 from backoffice_cli.console import Exit
 from backoffice_cli.main import app
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
+from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.control import bring_up
 
 pytestmark = pytest.mark.integration
@@ -26,6 +27,20 @@ BUST: dict[str, Any] = {
 def up(stack_folder: Path) -> Path:
     bring_up(stack_folder, lambda _: None, servers_only=True)
     return stack_folder
+
+
+@pytest.fixture(scope="module")
+def elsewhere(up: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that describes the stack as if it ran elsewhere."""
+    stack, folder = Stack.running(up), tmp_path_factory.mktemp("elsewhere")
+    description = {
+        "services": dict(stack.urls),
+        "token_url": stack.token_url,
+        "clients": dict(stack.secrets),
+        "kafka": {"bootstrap_servers": stack.bootstrap_servers},
+    }
+    (folder / "platform.json").write_text(json.dumps(description))
+    return folder
 
 
 def call(folder: Path, *arguments: str, stdin: str = "") -> Result:
@@ -72,7 +87,7 @@ def test_a_client_fetches_one_token_for_many_requests(up: Path) -> None:
         token = {"access_token": "T", "token_type": "Bearer", "expires_in": 900}
         return httpx.Response(200, json=token if request.url.path == "/token" else {})
 
-    auth = Platform.running(up).auth("sre")
+    auth = Stack.running(up).auth("sre")
     with httpx.Client(transport=httpx.MockTransport(answer), auth=auth, base_url="http://service") as client:
         client.get("/a")
         client.get("/b")
@@ -100,6 +115,19 @@ def test_tail_of_a_topic_that_is_not_there_names_those_that_are(up: Path) -> Non
     result = call(up, "events", "tail", "nothing.*", "--no-follow")
     assert result.exit_code == Exit.FAILED
     assert "trading.trades.v1" in result.stderr
+
+
+def test_what_is_described_is_reached_as_the_stack_itself(up: Path, elsewhere: Path) -> None:
+    assert json.loads(call(elsewhere, "token", "--role", "sre", "--json").stdout)["expires_in"] > 0
+    assert call(elsewhere, "publish", "-", stdin=json.dumps(BUST)).exit_code == Exit.OK
+    tail = ("events", "tail", "frontoffice.*", "--no-follow", "--json")
+    assert call(elsewhere, *tail).stdout == call(up, *tail).stdout != ""
+
+
+def test_services_that_are_described_and_do_not_run_are_not_ready(elsewhere: Path) -> None:
+    result = call(elsewhere, "status", "--json")
+    assert result.exit_code == Exit.FAILED
+    assert set(json.loads(result.stdout)["problems"]) == {service.name for service in SERVICES}
 
 
 def test_logs_of_an_unknown_component_name_those_that_exist(up: Path) -> None:

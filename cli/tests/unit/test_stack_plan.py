@@ -13,7 +13,6 @@ from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.jars import Jar, ensure_jars, read_lock
 from backoffice_cli.stack.plan import read_plan, settle_plan
 from backoffice_cli.stack.ports import LOOPBACK, draw_ports
-from backoffice_cli.stack.topics import planned_topics
 from backoffice_cli.stack.topology import Topology, choose
 
 pytestmark = pytest.mark.unit
@@ -58,12 +57,6 @@ def test_a_class_path_is_always_in_the_same_order() -> None:
 def test_a_cluster_id_is_never_taken_for_an_option() -> None:
     drawn = [new_cluster_id() for _ in range(500)]
     assert all(len(one) == 22 and not one.startswith("-") for one in drawn)
-
-
-def test_reference_topics_keep_the_latest_state_of_each_key_and_trades_expire() -> None:
-    policies = {topic.name: topic.configs["cleanup.policy"] for topic in planned_topics()}
-    assert policies["reference.instruments.v1"] == policies["hr.employees.v1"] == "compact"
-    assert policies["trading.trades.v1"] == "delete"
 
 
 @pytest.mark.parametrize(

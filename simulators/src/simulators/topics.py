@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
 from aiokafka import ConsumerRecord, TopicPartition
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.cloudevents import Received, UndecodableError, decode
 from backoffice_events.contracts.base import Event, Topic
 from backoffice_events.kafka_consumer import FETCH_BYTES, KafkaConsumer
@@ -18,12 +19,12 @@ _MOST_RECORDS = 2_000
 
 
 @contextlib.asynccontextmanager
-async def reading(servers: str, topics: Iterable[Topic]) -> AsyncIterator[KafkaConsumer]:
+async def reading(brokers: Brokers, topics: Iterable[Topic]) -> AsyncIterator[KafkaConsumer]:
     """Read every partition of the topics from its beginning."""
     names = [topic.name for topic in topics]
     consumer = KafkaConsumer(
         *names,
-        bootstrap_servers=servers,
+        **brokers.options(),
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         fetch_min_bytes=FETCH_BYTES,
@@ -86,9 +87,9 @@ class Progress:
 
 
 @contextlib.asynccontextmanager
-async def progress(servers: str, group: str) -> AsyncIterator[Progress]:
+async def progress(brokers: Brokers, group: str) -> AsyncIterator[Progress]:
     """Tell how far one is under a group's name."""
-    consumer = KafkaConsumer(bootstrap_servers=servers, group_id=group, enable_auto_commit=False)
+    consumer = KafkaConsumer(**brokers.options(), group_id=group, enable_auto_commit=False)
     await consumer.start()
     try:
         yield Progress(consumer)

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.contracts import all_topics
 from backoffice_events.contracts.csd import CSD_ADVICES, CsdInstructionSent
 from backoffice_events.contracts.reference import (
@@ -80,8 +81,8 @@ async def topics(kafka: str) -> None:
 @asynccontextmanager
 async def csd(kafka: str) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    settings = CsdSettings(kafka_bootstrap_servers=kafka, failing=Decimal(0))
-    running = asyncio.create_task(serve(settings, stop))
+    settings = CsdSettings(failing=Decimal(0))
+    running = asyncio.create_task(serve(settings, Brokers(kafka), stop))
     try:
         yield
     finally:
@@ -117,7 +118,7 @@ async def test_it_settles_at_once_what_is_due_and_later_what_is_due_later_and_no
     kafka: str, advices: Advices
 ) -> None:
     now, later = instruction(date(2024, 6, 4)), instruction(date(2024, 6, 5))
-    async with Publisher(bootstrap_servers=kafka, source="urn:test:settlement") as publisher:
+    async with Publisher(brokers=Brokers(kafka), source="urn:test:settlement") as publisher:
         await publisher.publish_many([CYCLE, opened(date(2024, 6, 4), 1), now, later])
         async with csd(kafka):
             assert await advices.until(now.message_id, 2) == ["status-advised", "settlement-confirmed"]

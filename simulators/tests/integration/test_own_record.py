@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.contracts.counterparty import COUNTERPARTY_CONFIRMATIONS, ConfirmationSent
 from backoffice_events.contracts.vocabulary import Side
 from backoffice_events.ids import new_id
@@ -64,7 +65,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 async def test_what_lies_on_the_topic_stands_in_the_record_byte_for_byte(kafka: str, tmp_path: Path) -> None:
     path = tmp_path / "said" / "record.jsonl"
-    async with Publisher(bootstrap_servers=kafka, source="urn:test") as publisher:
+    async with Publisher(brokers=Brokers(kafka), source="urn:test") as publisher:
         sent = words(publisher)
         await OwnRecord(path).send(publisher, sent)
     stages = [line["stage"] for line in lines(path)]
@@ -80,7 +81,7 @@ async def test_what_lies_on_the_topic_stands_in_the_record_byte_for_byte(kafka: 
 
 async def test_what_is_dealt_with_can_be_seen_by_the_offsets_of_a_group(kafka: str, tmp_path: Path) -> None:
     group = f"simulators.{new_id()}"
-    async with Publisher(bootstrap_servers=kafka, source="urn:test") as publisher:
+    async with Publisher(brokers=Brokers(kafka), source="urn:test") as publisher:
         for _ in range(2):  # the second time partitions are known that the first had not
             await OwnRecord(tmp_path / "record.jsonl").send(publisher, words(publisher))
             async with reading(kafka, [COUNTERPARTY_CONFIRMATIONS]) as consumer:
@@ -93,12 +94,12 @@ async def test_what_is_dealt_with_can_be_seen_by_the_offsets_of_a_group(kafka: s
                 TopicPartition(record.topic, record.partition): record.offset + 1
                 for record in sorted(read, key=lambda each: each.offset)
             }
-            assert await committed_offsets(kafka, group) == ends
+            assert await committed_offsets(Brokers(kafka), group) == ends
 
 
 async def test_what_the_broker_never_took_was_intended_and_not_acknowledged(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
-    publisher = Publisher(bootstrap_servers="127.0.0.1:9", source="urn:test")  # nobody listens there
+    publisher = Publisher(brokers=Brokers("127.0.0.1:9"), source="urn:test")  # nobody listens there
     sent = words(publisher)
     with pytest.raises(KafkaError):
         await OwnRecord(path).send(publisher, sent)

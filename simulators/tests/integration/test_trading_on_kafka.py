@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 
 from backoffice_cli.stack.testing import shared_server
+from backoffice_events.brokers import Brokers
 from backoffice_events.contracts import all_topics
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.counterparty import COUNTERPARTY_CONFIRMATIONS, ConfirmationSent
@@ -115,10 +116,8 @@ async def confirmations_of(kafka: str, references: set[str]) -> list[Confirmatio
 
 async def replayed(kafka: str, record: Path) -> set[str]:
     """Replay the tape as trades of their own and return the references recorded."""
-    settings = FrontOfficeSettings(
-        kafka_bootstrap_servers=kafka, data=DATA, record=record, trades=TRADES, rate=0, run=new_id()[-4:]
-    )
-    assert await replay(settings, asyncio.Event()) == TRADES
+    settings = FrontOfficeSettings(data=DATA, record=record, trades=TRADES, rate=0, run=new_id()[-4:])
+    assert await replay(settings, Brokers(kafka), asyncio.Event()) == TRADES
     return recorded(record)
 
 
@@ -129,8 +128,8 @@ def recorded(path: Path) -> set[str]:
 async def confirmed(kafka: str, references: set[str]) -> list[ConfirmationSent]:
     """Let the counterparties work until each trade is confirmed; return everything they sent of them."""
     stop = asyncio.Event()
-    settings = CounterpartySettings(kafka_bootstrap_servers=kafka, delay_seconds=Decimal(0))
-    firms = asyncio.create_task(serve(settings, stop))
+    settings = CounterpartySettings(delay_seconds=Decimal(0))
+    firms = asyncio.create_task(serve(settings, Brokers(kafka), stop))
     found = await confirmations_of(kafka, references)
     stop.set()
     await firms
@@ -140,7 +139,7 @@ async def confirmed(kafka: str, references: set[str]) -> list[ConfirmationSent]:
 async def test_every_trade_is_recorded_and_confirmed_and_a_restart_repeats_nothing(
     kafka: str, tmp_path: Path
 ) -> None:
-    async with Publisher(bootstrap_servers=kafka, source="urn:test") as publisher:
+    async with Publisher(brokers=Brokers(kafka), source="urn:test") as publisher:
         await publisher.publish_many(reference_data())
     first = await replayed(kafka, tmp_path / "first.jsonl")
     assert len(first) == TRADES

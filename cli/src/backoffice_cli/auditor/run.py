@@ -14,7 +14,7 @@ from backoffice_cli.auditor.picture import Picture, put_together
 from backoffice_cli.auditor.report import AuditReport
 from backoffice_cli.auditor.statements import STATEMENTS
 from backoffice_cli.auditor.timeline import timeline
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack.errors import StackError
 
 Say = Callable[[str], None]
@@ -23,7 +23,7 @@ _TOLD_OF_A_STATEMENT = 3
 """Breaks whose whole story is told: more of the same would be read by nobody, and a story looks at everything."""
 
 
-def begin(platform: Platform, record: Path) -> None:
+def begin(platform: Stack, record: Path) -> None:
     """Note in the record folder where each topic and each record ends: call it before every run of a stack.
 
     Without it an audit covers all runs that the records tell of, from the beginning of every topic.
@@ -31,7 +31,7 @@ def begin(platform: Platform, record: Path) -> None:
     write_starts(record, asyncio.run(ends_of(platform.bootstrap_servers)))
 
 
-def audit(platform: Platform, record: Path, *, seed: str, say: Say) -> AuditReport:
+def audit(platform: Stack, record: Path, *, seed: str, say: Say) -> AuditReport:
     """Audit a run once all is quiet. record: the run's folder with the outsiders' records. seed: draws the run again.
 
     Statements about trades cover those that the run's front office reported; those about the books as a whole, the

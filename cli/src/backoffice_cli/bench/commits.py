@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 
 from backoffice_cli.bench.trades import SOURCE_SYSTEM
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack.ports import LOOPBACK
 
 _REFERENCES: Final = (
@@ -21,7 +21,7 @@ _COMMITTED: Final = (
 
 
 async def committed(
-    platform: Platform, references: list[str], kinds: tuple[str, ...]
+    platform: Stack, references: list[str], kinds: tuple[str, ...]
 ) -> list[Mapping[str, datetime]]:
     """Return when each trade's first journal of each kind was committed, by trade reference."""
     url = f"postgresql://postgres:{platform.plan.admin_password}@{LOOPBACK}:{platform.plan.ports['postgres']}"

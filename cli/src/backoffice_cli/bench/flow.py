@@ -16,12 +16,13 @@ from backoffice_cli.bench.trades import CALENDAR, Cast, trades
 from backoffice_cli.bench.yardsticks import yardsticks
 from backoffice_cli.demo import days as first_days
 from backoffice_cli.flow import Quiet
-from backoffice_cli.platform import Platform, every_page
+from backoffice_cli.platform import Stack, every_page
 from backoffice_cli.reference_data.firm import load_shipped
 from backoffice_cli.stack import simulators
 from backoffice_cli.stack.control import run_simulators
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.paths import repository_root
+from backoffice_events.brokers import Brokers
 from backoffice_events.contracts.frontoffice import TradeExecuted
 from backoffice_events.ids import new_id
 from backoffice_events.publisher import Publisher
@@ -51,7 +52,7 @@ class Published:
         return min(self.at.values())
 
 
-def run(platform: Platform, number: int, rate: int | None, say: Say) -> dict[str, Any]:
+def run(platform: Stack, number: int, rate: int | None, say: Say) -> dict[str, Any]:
     """Measure a running platform and return the figures. Raises StackError when not every trade gets through.
 
     rate: trades a second; None: as fast as they are taken.
@@ -60,13 +61,13 @@ def run(platform: Platform, number: int, rate: int | None, say: Say) -> dict[str
     day = prepare(platform, say)
     run_simulators(platform.folder, SWITCHES)
     try:
-        platform = Platform.running(platform.folder)
+        platform = Stack.running(platform.folder)
         return _measured(platform, day, number, rate, say)
     finally:
         run_simulators(platform.folder, wanted_before)
 
 
-def prepare(platform: Platform, say: Say) -> date:
+def prepare(platform: Stack, say: Say) -> date:
     """Bring in what a firm needs, as far as it is not there, and return the open business day."""
     with platform.client("trade-capture", "operations") as client:
         open_days = _open_days(client)
@@ -91,7 +92,7 @@ def _open_days(client: Any) -> dict[str, date]:
     }
 
 
-def _measured(platform: Platform, day: date, number: int, rate: int | None, say: Say) -> dict[str, Any]:
+def _measured(platform: Stack, day: date, number: int, rate: int | None, say: Say) -> dict[str, Any]:
     cast = Cast.shipped(repository_root() / "data")
     say(f"Warming up with {WARM_UP:,} trades")
     through(platform, trades(cast, day, new_run(), WARM_UP), WARM_UP, None)
@@ -131,7 +132,7 @@ def new_run() -> str:
     return new_id().replace("-", "")[-12:]
 
 
-def through(platform: Platform, made: Iterable[TradeExecuted], number: int, rate: int | None) -> Published:
+def through(platform: Stack, made: Iterable[TradeExecuted], number: int, rate: int | None) -> Published:
     """Publish trades and return once the ledger has taken both events of each."""
     before = measure.taken(platform, BOOKED_BY)
     at: dict[str, float] = {}
@@ -148,7 +149,7 @@ async def publish(
     at: is told when each trade was published, by its reference, as it happens.
     """
     rest = iter(made)
-    async with Publisher(bootstrap_servers=bootstrap_servers, source="urn:frontoffice:bench") as publisher:
+    async with Publisher(brokers=Brokers(bootstrap_servers), source="urn:frontoffice:bench") as publisher:
         started = time.perf_counter()
         while True:
             due = _CHUNK if rate is None else max(1, int((time.perf_counter() - started) * rate) - len(at))
@@ -162,7 +163,7 @@ async def publish(
                 await asyncio.sleep(_TICK_SECONDS)
 
 
-def wait_until_booked(platform: Platform, target: int) -> None:
+def wait_until_booked(platform: Stack, target: int) -> None:
     """Wait on the ledger's own count. Raises StackError when it stands still, telling where trades hang."""
     seen, since = -1, time.monotonic()
     while (now := measure.taken(platform, BOOKED_BY)) < target:

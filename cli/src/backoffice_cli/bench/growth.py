@@ -9,7 +9,7 @@ import asyncpg
 from backoffice_cli.bench import flow, measure
 from backoffice_cli.bench.memory import memory_mb
 from backoffice_cli.bench.trades import Cast, trades
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack import simulators
 from backoffice_cli.stack.control import run_simulators
 from backoffice_cli.stack.paths import repository_root
@@ -19,13 +19,13 @@ MEASURED_WITH: Final = 10_000
 """Trades of one measurement: enough that warm-up and the last batch do not show."""
 
 
-def run(platform: Platform, up_to: int, say: Callable[[str], None]) -> dict[str, Any]:
+def run(platform: Stack, up_to: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Fill the databases with trades and return what one costs on the way. Raises StackError when one hangs."""
     wanted_before = simulators.wanted(platform.folder)
     day = flow.prepare(platform, say)
     run_simulators(platform.folder, flow.SWITCHES)
     try:
-        platform = Platform.running(platform.folder)
+        platform = Stack.running(platform.folder)
         cast = Cast.shipped(repository_root() / "data")
         curve: list[dict[str, Any]] = []
         for goal in goals(up_to):
@@ -53,7 +53,7 @@ def goals(up_to: int) -> Iterator[int]:
         size *= 10
 
 
-def _point(platform: Platform, cast: Cast, day: Any) -> dict[str, Any]:
+def _point(platform: Stack, cast: Cast, day: Any) -> dict[str, Any]:
     there = _trades_there(platform)
     before = measure.cpu_seconds(platform)
     flow.through(platform, trades(cast, day, flow.new_run(), MEASURED_WITH), MEASURED_WITH, None)
@@ -69,11 +69,11 @@ def _point(platform: Platform, cast: Cast, day: Any) -> dict[str, Any]:
 _SIZE = "SELECT sum(pg_database_size(oid)) FROM pg_database"
 
 
-def _trades_there(platform: Platform) -> int:
+def _trades_there(platform: Stack) -> int:
     return int(_ask(platform, "trade_capture", "SELECT count(*) FROM trade"))
 
 
-def _ask(platform: Platform, database: str, query: str) -> float:
+def _ask(platform: Stack, database: str, query: str) -> float:
     password, port = platform.plan.admin_password, platform.plan.ports["postgres"]
     return asyncio.run(_answer(f"postgresql://postgres:{password}@{LOOPBACK}:{port}/{database}", query))
 

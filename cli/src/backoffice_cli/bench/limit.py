@@ -16,9 +16,9 @@ from aiokafka import TopicPartition
 
 from backoffice_cli.bench.measure import CpuSeconds, cpu_seconds
 from backoffice_cli.bench.yardsticks import own_topic, produce
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack.ports import LOOPBACK
-from backoffice_cli.stack.topics import planned_topics
+from backoffice_events.contracts import all_topics
 from backoffice_events.ids import new_id
 from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.records import Record
@@ -60,7 +60,7 @@ class Spent:
         self.parts[what] = round(seconds / self.trades * 1e6)
 
 
-async def physical_limit(platform: Platform, since: datetime, trades: int) -> dict[str, int]:
+async def physical_limit(platform: Stack, since: datetime, trades: int) -> dict[str, int]:
     """Return the processor time of COPY, produce and consume, in microseconds a trade.
 
     since: when the run began. trades: how many it had.
@@ -69,7 +69,7 @@ async def physical_limit(platform: Platform, since: datetime, trades: int) -> di
     return {"total": sum(parts.values()), **parts}
 
 
-async def _copy(platform: Platform, since: datetime, trades: int) -> dict[str, int]:
+async def _copy(platform: Stack, since: datetime, trades: int) -> dict[str, int]:
     url = f"postgresql://postgres:{platform.plan.admin_password}@{LOOPBACK}:{platform.plan.ports['postgres']}"
     tables = [table for name in _DATABASES for table in await _rows(f"{url}/{name}", since)]
     name = f"bench_{new_id().replace('-', '')}"
@@ -101,7 +101,7 @@ async def _rows_of(connection: Connection, table: str, since: datetime) -> Copie
     return Copied(", ".join(columns), target.getvalue())
 
 
-async def _copy_into(url: str, tables: Sequence[Copied], platform: Platform, spent: Spent) -> None:
+async def _copy_into(url: str, tables: Sequence[Copied], platform: Stack, spent: Spent) -> None:
     connection: Connection = await asyncpg.connect(url)
     try:
         for number, table in enumerate(tables):
@@ -115,7 +115,7 @@ async def _copy_into(url: str, tables: Sequence[Copied], platform: Platform, spe
         await connection.close()
 
 
-async def _events(platform: Platform, since: datetime, trades: int) -> dict[str, int]:
+async def _events(platform: Stack, since: datetime, trades: int) -> dict[str, int]:
     """Read a sample of the run's events, and produce the same bytes to a topic of their own."""
     sample = min(trades, _MOST_TRADES)
     spent = Spent(sample)
@@ -132,12 +132,12 @@ async def _events(platform: Platform, since: datetime, trades: int) -> dict[str,
     return spent.parts
 
 
-async def _consumed(platform: Platform, since: datetime, share: float) -> list[Record]:
+async def _consumed(platform: Stack, since: datetime, share: float) -> list[Record]:
     """Return the first records of each partition since a moment: a share of all there are."""
     consumer = KafkaConsumer(bootstrap_servers=platform.bootstrap_servers)
     await consumer.start()
     try:
-        topics = [topic for topic in planned_topics() if topic.configs.get("cleanup.policy") == "delete"]
+        topics = [topic for topic in all_topics() if not topic.compacted]
         places = [
             TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)
         ]

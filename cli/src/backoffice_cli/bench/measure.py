@@ -10,7 +10,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 
 _CONSUMED = "messaging_client_consumed_messages"
 _BATCH_SIZE = "backoffice_messaging_batch_size"
@@ -21,7 +21,7 @@ _NAMES = {"postgres": "postgresql", "kafka": "broker"}
 CpuSeconds = Mapping[str, float]
 
 
-def cpu_seconds(platform: Platform) -> CpuSeconds:
+def cpu_seconds(platform: Stack) -> CpuSeconds:
     """Return the processor time that each service, PostgreSQL, the broker and the simulators have used so far."""
     used: defaultdict[str, float] = defaultdict(float)
     for name, part in platform.state.components.items():
@@ -51,13 +51,13 @@ def cpu_us_per_trade(before: CpuSeconds, after: CpuSeconds, trades: int) -> dict
     return {"total": sum(spent.values()), **spent}
 
 
-def taken(platform: Platform, group: str) -> int:
+def taken(platform: Stack, group: str) -> int:
     """Return how many events a consumer group has taken so far: only its service is asked, for asking costs too."""
     samples = _samples(platform, group.partition(".")[0], _CONSUMED)
     return int(sum(sample.value for sample in samples if sample.labels[_GROUP] == group))
 
 
-def batches(platform: Platform) -> dict[str, tuple[float, float]]:
+def batches(platform: Stack) -> dict[str, tuple[float, float]]:
     """Return records and batches so far, by consumer group."""
     found: dict[str, list[float]] = {}
     for service in platform.services:
@@ -68,7 +68,7 @@ def batches(platform: Platform) -> dict[str, tuple[float, float]]:
     return {group: (records, polls) for group, (records, polls) in found.items()}
 
 
-def _samples(platform: Platform, service: str, name: str) -> list[Sample]:
+def _samples(platform: Stack, service: str, name: str) -> list[Sample]:
     """Return a service's samples whose name begins so."""
     page = httpx.get(f"{platform.url(service)}/metrics", timeout=30, trust_env=False).text
     lines = "\n".join(line for line in page.splitlines() if line.startswith(name))

@@ -5,12 +5,12 @@ from contextlib import suppress
 
 import psutil
 
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 
 _MEGABYTE = 1_000_000
 
 
-def memory_mb(platform: Platform) -> dict[str, int]:
+def memory_mb(platform: Stack) -> dict[str, int]:
     """Return the memory of each process with its children, in megabytes; shared pages count once among them."""
     held: defaultdict[str, float] = defaultdict(float)
     for name, part in platform.state.components.items():

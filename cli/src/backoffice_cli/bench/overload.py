@@ -13,7 +13,7 @@ import httpx
 from backoffice_cli.bench import flow, measure
 from backoffice_cli.bench.memory import memory_mb
 from backoffice_cli.bench.trades import Cast, trades
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack import simulators
 from backoffice_cli.stack.control import run_simulators
 from backoffice_cli.stack.paths import repository_root
@@ -34,7 +34,7 @@ _PATIENCE_SECONDS: Final = 60
 class _Watch:
     """Looks at the platform once a second, as its users would, until told to stop."""
 
-    platform: Platform
+    platform: Stack
     booked_before: int
     published: Callable[[], int]
     memory_mb: dict[str, int] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class _Watch:
         }
 
 
-def run(platform: Platform, factor: float, seconds: int, say: Callable[[str], None]) -> dict[str, Any]:
+def run(platform: Stack, factor: float, seconds: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Publish at `factor` times what the platform sustains, for `seconds`, and wait until all is booked.
 
     Raises StackError when it stops booking before.
@@ -96,7 +96,7 @@ def run(platform: Platform, factor: float, seconds: int, say: Callable[[str], No
     day = flow.prepare(platform, say)
     run_simulators(platform.folder, flow.SWITCHES)
     try:
-        platform = Platform.running(platform.folder)
+        platform = Stack.running(platform.folder)
         cast = Cast.shipped(repository_root() / "data")
         say("Finding the rate that the platform sustains")
         sustained = _sustained(platform, cast, day)
@@ -108,7 +108,7 @@ def run(platform: Platform, factor: float, seconds: int, say: Callable[[str], No
         run_simulators(platform.folder, wanted_before)
 
 
-def _sustained(platform: Platform, cast: Cast, day: Any) -> float:
+def _sustained(platform: Stack, cast: Cast, day: Any) -> float:
     """Return the trades a second that are booked when there are always more; the first ones warm it up."""
     rate = 0.0
     for number in (flow.WARM_UP, 10 * flow.WARM_UP):
@@ -119,7 +119,7 @@ def _sustained(platform: Platform, cast: Cast, day: Any) -> float:
     return rate
 
 
-def _flood(platform: Platform, made: Iterable[TradeExecuted], number: int, rate: int) -> dict[str, Any]:
+def _flood(platform: Stack, made: Iterable[TradeExecuted], number: int, rate: int) -> dict[str, Any]:
     before = measure.taken(platform, flow.BOOKED_BY)
     target = before + number * flow.EVENTS_BOOKED_OF_A_TRADE
     at: dict[str, float] = {}

@@ -9,9 +9,11 @@ from decimal import Decimal
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
+from backoffice_cli.provisioning.access import Topic
+from backoffice_cli.provisioning.topics import create_topics
 from backoffice_cli.stack.ports import LOOPBACK
-from backoffice_cli.stack.topics import TopicPlan, create_topics
+from backoffice_events.brokers import Brokers
 from backoffice_events.ids import new_id
 from backoffice_events.kafka import KafkaSender
 from backoffice_events.records import Record
@@ -22,7 +24,7 @@ _MESSAGE_BYTES = 700
 _TOPIC = "bench.reference.v1"
 
 
-async def yardsticks(platform: Platform) -> dict[str, int]:
+async def yardsticks(platform: Stack) -> dict[str, int]:
     """Return COPY rows and produced messages per second, both as durable as the platform's own."""
     rows = await copy_rows_per_second(platform)
     return {
@@ -31,7 +33,7 @@ async def yardsticks(platform: Platform) -> dict[str, int]:
     }
 
 
-async def copy_rows_per_second(platform: Platform) -> int:
+async def copy_rows_per_second(platform: Stack) -> int:
     """Copy rows as wide as a journal line into a database of its own, committing every few thousand."""
     url = f"postgresql://postgres:{platform.plan.admin_password}@{LOOPBACK}:{platform.plan.ports['postgres']}"
     name = f"bench_{new_id().replace('-', '')}"
@@ -61,7 +63,7 @@ async def _copy(url: str) -> int:
         await connection.close()
 
 
-async def _messages_per_second(platform: Platform) -> int:
+async def _messages_per_second(platform: Stack) -> int:
     async with own_topic(platform.bootstrap_servers) as topic:
         records = [Record(topic, new_id().encode(), _body(n), []) for n in range(_MESSAGES)]
         return round(_MESSAGES / await produce(platform.bootstrap_servers, records))
@@ -70,7 +72,7 @@ async def _messages_per_second(platform: Platform) -> int:
 @asynccontextmanager
 async def own_topic(bootstrap_servers: str) -> AsyncIterator[str]:
     """Create a topic that nobody reads, and delete it in the end."""
-    await create_topics(bootstrap_servers, [TopicPlan(_TOPIC, 4, {})])
+    await create_topics(Brokers(bootstrap_servers), [Topic(_TOPIC, 4, {})])
     try:
         yield _TOPIC
     finally:
@@ -82,7 +84,7 @@ async def own_topic(bootstrap_servers: str) -> AsyncIterator[str]:
 
 async def produce(bootstrap_servers: str, records: Sequence[Record]) -> float:
     """Produce records as the platform does, and return how many seconds that took."""
-    sender = KafkaSender(bootstrap_servers)
+    sender = KafkaSender(Brokers(bootstrap_servers))
     await sender.start()
     try:
         started = time.perf_counter()

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from backoffice_cli.chaos.record import FrontOfficeRecord
 from backoffice_cli.chaos.timeline import Due
+from backoffice_events.brokers import Brokers
 from backoffice_events.publisher import Publisher
 from backoffice_events.records import Record
 from simulators.front_office.bad_data import BAD_DATA
@@ -35,7 +36,7 @@ class FrontOffice:
     """
 
     def __init__(self, bootstrap_servers: str, record: Path) -> None:
-        self._publisher = Publisher(bootstrap_servers=bootstrap_servers, source=SOURCE)
+        self._publisher = Publisher(brokers=Brokers(bootstrap_servers), source=SOURCE)
         self._record = FrontOfficeRecord(record)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="front office", daemon=True)

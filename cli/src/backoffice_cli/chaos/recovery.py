@@ -23,6 +23,7 @@ _STILL_SECONDS: Final = 0.8
 _POLL_SECONDS: Final = 0.3
 _ROUNDS: Final = 20
 _AT_ONCE: Final = 500
+_DISCARDED_AT_ONCE: Final = 100
 
 
 def recover(stage: Stage) -> None:
@@ -97,17 +98,18 @@ def handle_dead_letters(stage: Stage) -> bool:
 def _handle(stage: Stage, service: str) -> bool:
     with stage.platform.client(service, "sre") as client:
         open_ones = [each["id"] for each in every_page(client, DEAD_LETTERS, status="open")]
-        results = _deal_with(client, "redrive", open_ones, "the disturbance is over")
+        results = _redrive(client, open_ones)
         refused = [letter for letter, result in results.items() if result == "failed"]
-        _deal_with(client, "discard", refused, "it cannot be taken, ever")
+        with stage.platform.client(service, "sre", 2) as second_person:
+            _discard(client, second_person, refused)
     if open_ones:
         said = f"{len(open_ones)} dead letters redriven, {len(refused)} of them discarded"
         stage.tell("recovery", service, said)
     return bool(open_ones)
 
 
-def _deal_with(client: httpx.Client, action: str, ids: list[str], reason: str) -> dict[str, str]:
-    """Redrive or discard these, in parts; return what became of each by its id.
+def _redrive(client: httpx.Client, ids: list[str]) -> dict[str, str]:
+    """Redrive these, in parts; return what became of each by its id.
 
     A request does as much as it has time for. What it did not take on is open no more, or asked for once more.
     """
@@ -115,8 +117,17 @@ def _deal_with(client: httpx.Client, action: str, ids: list[str], reason: str) -
     for first in range(0, len(ids), _AT_ONCE):
         rest = ids[first : first + _AT_ONCE]
         while rest:
-            wanted = {"ids": rest, "limit": _AT_ONCE, "reason": reason}
-            answer = body_of(client.post(f"{DEAD_LETTERS}/{action}", json=wanted))
+            wanted = {"ids": rest, "limit": _AT_ONCE, "reason": "the disturbance is over"}
+            answer = body_of(client.post(f"{DEAD_LETTERS}/redrive", json=wanted))
             results |= {each["id"]: each["result"] for each in answer["items"]}
             rest = [each for each in rest if each not in results] if answer["remaining"] else []
     return results
+
+
+def _discard(client: httpx.Client, second_person: httpx.Client, ids: list[str]) -> None:
+    """Discard these, in parts: one person proposes, another approves."""
+    for first in range(0, len(ids), _DISCARDED_AT_ONCE):
+        part = ids[first : first + _DISCARDED_AT_ONCE]
+        wanted = {"ids": part, "limit": _DISCARDED_AT_ONCE, "reason": "it cannot be taken, ever"}
+        made = body_of(client.post(f"{DEAD_LETTERS}/discard", json=wanted))
+        body_of(second_person.post(f"/approvals/{made['approval_id']}/approve", json={}))

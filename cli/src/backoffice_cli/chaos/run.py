@@ -21,7 +21,7 @@ from backoffice_cli.chaos.stage import Say, Stage
 from backoffice_cli.chaos.timeline import World, timeline
 from backoffice_cli.commands import reconcile
 from backoffice_cli.demo.days import roll
-from backoffice_cli.platform import Platform, every_page
+from backoffice_cli.platform import Stack, every_page
 from backoffice_cli.stack.paths import repository_root
 from simulators.front_office.replay import known_market
 
@@ -43,7 +43,7 @@ class Wanted:
     faults: Sequence[Fault]
 
 
-def run(platform: Platform, wanted: Wanted, say: Say) -> dict[str, Any]:
+def run(platform: Stack, wanted: Wanted, say: Say) -> dict[str, Any]:
     """Run a seed on a stack that is up and return what was done and found; `ok` says whether all of it is clean.
 
     Raises StackError when the stack does not come back, or does not come to rest, after the faults.
@@ -85,7 +85,7 @@ def run(platform: Platform, wanted: Wanted, say: Say) -> dict[str, Any]:
     }
 
 
-def world_of(platform: Platform) -> World:
+def world_of(platform: Stack) -> World:
     """Return what a front office finds on a platform that is up."""
     with platform.client("trade-capture", "operations") as client:
         days = {
@@ -93,7 +93,7 @@ def world_of(platform: Platform) -> World:
             for row in every_page(client, "/reference/business-days")
             if row["status"] == "OPEN"
         }
-    market = asyncio.run(known_market(platform.bootstrap_servers))
+    market = asyncio.run(known_market(platform.brokers))
     return World(market, days, repository_root() / "data")
 
 

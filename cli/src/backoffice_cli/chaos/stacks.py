@@ -14,7 +14,7 @@ from typing import Final
 
 from backoffice_cli.demo.days import open_days
 from backoffice_cli.flow import Quiet, Switches, command_line
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.reference_data.firm import load_shipped
 from backoffice_cli.stack.control import bring_down, bring_up, delete_data, run_simulators
 from backoffice_cli.stack.paths import write_whole
@@ -64,7 +64,7 @@ class Stacks:
         self._topology = topology
         self._csd = csd
 
-    def for_seed(self, seed: int, trades: int) -> Platform:
+    def for_seed(self, seed: int, trades: int) -> Stack:
         """Return a running stack on which the seed may run: the last one where that is safe, else a new one."""
         place = self._last()
         diary = read_diary(place)
@@ -74,7 +74,7 @@ class Stacks:
             diary = Diary()
         choose(place, self._topology)
         bring_up(place, self._say)
-        platform = Platform.running(place)
+        platform = Stack.running(place)
         if not diary.clean:
             found_firm(platform, self._say, self._csd)
         write_diary(place, Diary(clean=False, trades=diary.trades + trades, seeds=[*diary.seeds, seed]))
@@ -109,7 +109,7 @@ class Stacks:
         return following
 
 
-def found_firm(platform: Platform, say: Say, csd: Switches) -> None:
+def found_firm(platform: Stack, say: Say, csd: Switches) -> None:
     """Put in place what a firm has before its first trade, and the outside world that it deals with."""
     load_shipped(platform, say)
     open_days(platform, say)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from backoffice_cli.chaos.fault import NotNowError, Planned, Shape
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.overrides import Override, override, override_of
 from backoffice_cli.stack.state import Component, Phase, read_state
@@ -46,7 +46,7 @@ class Stage:
     plan; faults use parameters wherever they can. struck: the faults of the plan, by number, that came about.
     """
 
-    platform: Platform
+    platform: Stack
     shape: Shape
     front_office: "FrontOffice"
     draw: random.Random

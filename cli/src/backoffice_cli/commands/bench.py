@@ -15,7 +15,7 @@ from backoffice_cli.commands import reconcile
 from backoffice_cli.commands.options import AsJson, StateFolder
 from backoffice_cli.console import Exit, console, failures, print_json, teller
 from backoffice_cli.flow import Quiet
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack.control import bring_down, bring_up
 from backoffice_cli.stack.state import supervisor_pid
 
@@ -105,24 +105,24 @@ def growth(
 
 
 @contextmanager
-def _platform(state: Path, say: Callable[[str], None]) -> Iterator[Platform]:
+def _platform(state: Path, say: Callable[[str], None]) -> Iterator[Stack]:
     """Return the running platform; one that was not up is stopped again."""
     folder = state.resolve()
     with failures():
         was_up = supervisor_pid(folder) is not None
         bring_up(folder, say)
         try:
-            yield Platform.running(folder)
+            yield Stack.running(folder)
         finally:
             if not was_up:
                 bring_down(folder)
 
 
-def _measure(platform: Platform, trades: int, rate: int | None, say: Callable[[str], None]) -> dict[str, Any]:
+def _measure(platform: Stack, trades: int, rate: int | None, say: Callable[[str], None]) -> dict[str, Any]:
     return _reconciled(platform, bench.run(platform, trades, rate, say), say)
 
 
-def _reconciled(platform: Platform, found: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
+def _reconciled(platform: Stack, found: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
     say("Reconciling")
     Quiet(platform, lambda _: None).wait(still_for=1, at_most=_AT_MOST_SECONDS)
     return {**found, "reconcile": reconcile.document(reconcile.run(platform))}

@@ -10,10 +10,12 @@ from backoffice_cli.console import Exit, console, end_as_by_interrupt, failures,
 from backoffice_cli.demo import report
 from backoffice_cli.demo.alone import alone
 from backoffice_cli.demo.outcomes import outcomes, sent
-from backoffice_cli.demo.run import prepare_firm, prepare_stack, settle, trade
+from backoffice_cli.demo.run import prepare_firm, prepare_platform, settle, trade
 from backoffice_cli.flow import record_of
+from backoffice_cli.platform import Stack
 from backoffice_cli.reconciliation.compare import compare
 from backoffice_cli.stack.control import bring_down
+from backoffice_cli.stack.paths import description_of
 
 _NEXT = """
 What to try next (README.md goes through it step by step):
@@ -35,7 +37,8 @@ def demo(
 ) -> None:
     """Run the platform on real data, from empty databases to books that reconcile, and show what became of every trade.
 
-    Starts over each time; waits while another demo runs in the same folder. Exit code 1 when the reconciliation finds
+    Starts over each time; waits while another demo runs in the same folder. A platform that `platform.json` in the
+    folder describes has to be empty, with its simulators up, and is left up. Exit code 1 when the reconciliation finds
     anything, or a trade has no outcome.
 
     Example: `backoffice demo --trades 5000 --keep`
@@ -44,7 +47,7 @@ def demo(
     end_as_by_interrupt()
     with failures(), alone(folder, say):
         try:
-            platform = prepare_stack(folder, say)
+            platform = prepare_platform(folder, say)
             prepare_firm(platform, seed, say)
             trade(platform, trades, rate, seed)
             settle(platform)
@@ -53,9 +56,10 @@ def demo(
             result = compare(snapshot)
             reconcile.show(result)
         finally:
-            if not keep:
+            if not (keep or description_of(folder).exists()):
                 say("Stopping the platform")
                 bring_down(folder)
-    console.print(_NEXT, highlight=False, markup=False, soft_wrap=True)
+    if isinstance(platform, Stack):
+        console.print(_NEXT, highlight=False, markup=False, soft_wrap=True)
     if not (result.ok and complete):
         raise typer.Exit(Exit.FAILED)

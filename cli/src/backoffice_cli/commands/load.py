@@ -139,7 +139,7 @@ def _show(found: dict[str, Any]) -> None:
     if found["proposed"]:
         console.print(
             f"{found['proposed']} changes wait until a second person approves them: "
-            "GET /reference/settlement-instruction-proposals?status=PENDING",
+            "backoffice approvals list --kind settlement-instruction-change",
             highlight=False,
             soft_wrap=True,
         )

@@ -18,6 +18,7 @@ from backoffice_cli.console import Exit, console, failures, print_json, progress
 from backoffice_cli.lines import Refused, records
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError
+from backoffice_events.brokers import Brokers
 from backoffice_events.publisher import Publisher
 
 CHUNK = 1000
@@ -41,7 +42,7 @@ def publish(
     """
     with failures(), _lines(file) as lines:
         platform = Platform.running(state.resolve())
-        found = asyncio.run(_publish(lines, platform.bootstrap_servers, source))
+        found = asyncio.run(_publish(lines, platform.front_office, source))
     if as_json:
         print_json(found)
     else:
@@ -62,11 +63,11 @@ def _lines(file: str) -> Iterator[Iterable[bytes]]:
         raise StackError(f"{file} cannot be read: {error.strerror}") from error
 
 
-async def _publish(lines: Iterable[bytes], bootstrap_servers: str, source: str) -> dict[str, Any]:
+async def _publish(lines: Iterable[bytes], brokers: Brokers, source: str) -> dict[str, Any]:
     published, refused = 0, list[Refused]()
     columns = (TextColumn("publishing"), BarColumn(), MofNCompleteColumn())
     try:
-        async with Publisher(bootstrap_servers=bootstrap_servers, source=source) as publisher:
+        async with Publisher(brokers=brokers, source=source) as publisher:
             found = records(lines, lambda event, event_id: publisher.record(event, event_id=event_id))
             with Progress(*columns, console=progress, transient=True) as bar:
                 task = bar.add_task("publishing", total=None)

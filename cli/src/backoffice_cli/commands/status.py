@@ -11,7 +11,8 @@ import typer
 from rich.table import Table
 
 from backoffice_cli.commands.options import AsJson, StateFolder
-from backoffice_cli.console import Exit, console, print_json, progress
+from backoffice_cli.console import Exit, console, failures, print_json, progress
+from backoffice_cli.description import Description, read_description
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.ports import LOOPBACK
 from backoffice_cli.stack.state import Component, Phase, State, read_state, supervisor_pid
@@ -37,7 +38,8 @@ def status(
 
     Example: `eval "$(backoffice status --env)"; curl $LEDGER/readyz`
     """
-    found = describe(state.resolve())
+    with failures():
+        found = describe(state.resolve())
     if as_json:
         print_json(found)
     elif as_env:
@@ -51,7 +53,9 @@ def status(
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """Return the stack's state as one JSON-ready document."""
+    """Return the platform's state as one JSON-ready document."""
+    if description := read_description(folder):
+        return _described(folder, description)
     state, pid = read_state(folder), supervisor_pid(folder)
     if state is None or pid is None or state.supervisor_pid != pid:
         return {"running": False, "phase": Phase.STOPPED, "state": str(folder), "components": {}}
@@ -64,6 +68,31 @@ def describe(folder: Path) -> dict[str, Any]:
         "bootstrap_servers": state.bootstrap_servers,
         "issuer_url": state.issuer_url,
         "components": {name: _component(part) for name, part in state.components.items()},
+        "problems": problems,
+    }
+
+
+def _described(folder: Path, description: Description) -> dict[str, Any]:
+    """Return what the services of a platform elsewhere say of themselves: nothing else can be seen from here."""
+    problems = {
+        name: reasons for name, url in description.services.items() if (reasons := _failures(f"{url}/readyz"))
+    }
+    unseen = dict.fromkeys(("pid", "memory_mb", "up_seconds", "restarts"))
+    return {
+        "running": True,
+        "phase": Phase.DEGRADED if problems else Phase.READY,
+        "state": str(folder),
+        "bootstrap_servers": description.kafka.bootstrap_servers,
+        "token_url": description.token_url,
+        "components": {
+            name: {
+                "phase": Phase.DEGRADED if name in problems else Phase.READY,
+                "url": url,
+                "switches": [],
+                **unseen,
+            }
+            for name, url in description.services.items()
+        },
         "problems": problems,
     }
 
@@ -135,12 +164,10 @@ def show(found: dict[str, Any]) -> None:
         colour = COLOURS.get(part["phase"], "white")
         cells = (
             part["url"] or " ".join(part["switches"]),
-            str(part["pid"] or ""),
-            str(part["memory_mb"] or ""),
-            str(part["restarts"]),
+            *("" if part[name] is None else str(part[name]) for name in ("pid", "memory_mb", "restarts")),
         )
         table.add_row(name, f"[{colour}]{part['phase']}[/{colour}]", *cells)
     console.print(table)
-    for name, failures in found["problems"].items():
-        for what, why in failures.items():
+    for name, reasons in found["problems"].items():
+        for what, why in reasons.items():
             console.print(f"{name}: {what}: {why}", markup=False, highlight=False)

@@ -10,13 +10,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from backoffice_cli.console import progress as terminal
 from backoffice_cli.console import teller
+from backoffice_cli.demo.days import PATH as BUSINESS_DAYS
 from backoffice_cli.demo.days import open_days, roll
 from backoffice_cli.flow import FrontOffice, Quiet, Switches, command_line, record_of
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Platform, Stack, every_page
 from backoffice_cli.reference_data.firm import load_shipped
 from backoffice_cli.stack.control import bring_down, bring_up, delete_data, run_simulators
 from backoffice_cli.stack.errors import StackError
-from backoffice_cli.stack.paths import repository_root
+from backoffice_cli.stack.paths import description_of, repository_root
 
 Say = Callable[[str], None]
 
@@ -36,7 +37,7 @@ _FRONT_OFFICE: Switches = {
     "fat-fingers": Decimal("0.002"),
     "leavers": Decimal("0.002"),
 }
-_COUNTERPARTIES: Switches = {
+COUNTERPARTIES: Switches = {
     "early": Decimal("0.10"),
     "late": Decimal("0.05"),
     "never": Decimal("0.01"),
@@ -45,7 +46,7 @@ _COUNTERPARTIES: Switches = {
     "corrected": Decimal("0.02"),
     "late-seconds": _LATE_SECONDS,
 }
-_CSD: Switches = {
+CSD: Switches = {
     "rejected": Decimal("0.002"),
     "unmatched": Decimal("0.02"),
     "delayed": Decimal("0.02"),
@@ -63,7 +64,35 @@ _STEPS = {
 }
 
 
-def prepare_stack(folder: Path, say: Say) -> Platform:
+def prepare_platform(folder: Path, say: Say) -> Platform:
+    """Return a platform without data: the one that the folder describes, or else its own stack, started over.
+
+    Raises StackError rather than delete data that are not a demo's.
+    """
+    if description_of(folder).exists():
+        return _found_empty(Platform.running(folder))
+    return prepare_stack(folder, say)
+
+
+def _found_empty(platform: Platform) -> Platform:
+    """Mark a platform that runs elsewhere as the demo's. Raises StackError when it holds anything."""
+    with platform.client("trade-capture", "operations") as client:
+        if any(every_page(client, BUSINESS_DAYS)):
+            raise StackError(
+                "The platform holds data, and a demo begins with none.",
+                "Give them up first (containers: make compose-clean).",
+            )
+    _mark(platform.folder)
+    return platform
+
+
+def _mark(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).touch()
+    shutil.rmtree(record_of(folder).parent, ignore_errors=True)
+
+
+def prepare_stack(folder: Path, say: Say) -> Stack:
     """Start over with an empty stack. Raises StackError rather than delete data that are not a demo's."""
     marker = folder / MARKER
     if (folder / "plan.json").exists() and not marker.exists():
@@ -76,24 +105,26 @@ def prepare_stack(folder: Path, say: Say) -> Platform:
         say("Removing what the last demo left")
         bring_down(folder)
         delete_data(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    marker.touch()
-    shutil.rmtree(record_of(folder).parent, ignore_errors=True)
+    _mark(folder)
     bring_up(folder, say)
-    return Platform.running(folder)
+    return Stack.running(folder)
 
 
 def prepare_firm(platform: Platform, seed: str, say: Say) -> None:
-    """Put in place what a firm has before its first trade, and the counterparties and CSD that it deals with."""
+    """Put in place what a firm has before its first trade, and the counterparties and CSD that it deals with.
+
+    Elsewhere than in a stack of ours these run already (containers: profile `simulators`).
+    """
     load_shipped(platform, say)
     open_days(platform, say)
-    run_simulators(
-        platform.folder,
-        {
-            "counterparties": command_line({**_COUNTERPARTIES, "seed": seed}),
-            "csd": command_line({**_CSD, "seed": seed}),
-        },
-    )
+    if isinstance(platform, Stack):
+        run_simulators(
+            platform.folder,
+            {
+                "counterparties": command_line({**COUNTERPARTIES, "seed": seed}),
+                "csd": command_line({**CSD, "seed": seed}),
+            },
+        )
     _wait(platform, "Waiting until every service has its copy of the reference data", still_for=1)
 
 

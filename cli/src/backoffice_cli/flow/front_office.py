@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
+from backoffice_chassis.settings import kafka_environment
 from backoffice_cli.flow.switches import Switches, command_line
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack import children
@@ -26,7 +27,7 @@ class FrontOffice:
         self._log = platform.folder / "logs" / "front_office.log"
 
     def __enter__(self) -> "FrontOffice":
-        environment = {**os.environ, "BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS": self._platform.bootstrap_servers}
+        environment = {**os.environ, **kafka_environment(self._platform.front_office)}
         self._process = children.spawn(self._command, log=self._log, env=environment, cwd=repository_root())
         return self
 

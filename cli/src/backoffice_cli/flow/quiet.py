@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError
+from backoffice_events.brokers import Brokers
 from backoffice_events.kafka_consumer import KafkaConsumer
 
 _POLL_SECONDS = 1.0
@@ -42,10 +43,10 @@ def outbox_pending(platform: Platform) -> int:
     return pending
 
 
-async def lag(bootstrap_servers: str) -> int:
+async def lag(brokers: Brokers) -> int:
     """Return how many records all consumer groups together have yet to read: the services' and the simulators'."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(**brokers.options())
+    consumer = KafkaConsumer(**brokers.options())
     await asyncio.gather(admin.start(), consumer.start())
     try:
         groups = [group for group, _ in await admin.list_consumer_groups()]
@@ -98,8 +99,6 @@ class Quiet:
     def _is_drained(self) -> bool:
         """A service or broker that does not answer at the moment may have anything."""
         try:
-            return not outbox_pending(self._platform) and not asyncio.run(
-                lag(self._platform.bootstrap_servers)
-            )
+            return not outbox_pending(self._platform) and not asyncio.run(lag(self._platform.brokers))
         except (httpx.HTTPError, KafkaError):
             return False

@@ -74,7 +74,7 @@ async def fetch(platform: Platform) -> Snapshot:
 async def _sides(platform: Platform, clients: dict[str, httpx.AsyncClient]) -> Snapshot:
     capture, settlement, ledger = (clients[name] for name in ("trade-capture", "settlement", "ledger"))
     start = asyncio.create_task
-    published = start(read_published(platform.bootstrap_servers))
+    published = start(read_published(platform.brokers))
     captured = start(every(capture, "/control/trades", Captured))
     repairs = start(every(capture, "/control/repairs", Repair))
     dead_letters = start(every(capture, "/messaging/dead-letters", DeadLetter))

@@ -6,6 +6,7 @@ import msgspec
 from aiokafka import TopicPartition
 
 from backoffice_cli.reconciliation.records import Place, Published, TradeKey
+from backoffice_events.brokers import Brokers
 from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES
 from backoffice_events.kafka_consumer import KafkaConsumer
 
@@ -24,11 +25,11 @@ class _Named(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Named).decode
 
 
-async def read_published(bootstrap_servers: str) -> Published:
+async def read_published(brokers: Brokers) -> Published:
     """Return every trade on the topic as it is now. Raises KafkaError when the broker does not answer."""
     published = Published()
     consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
+        **brokers.options(),
         enable_auto_commit=False,
         isolation_level="read_committed",  # as the services: what a transaction took back was never published
         max_partition_fetch_bytes=4_194_304,

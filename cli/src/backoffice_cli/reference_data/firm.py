@@ -101,5 +101,5 @@ def set_rules(platform: Platform, say: Say) -> None:
         proposed = body_of(maker.post("/rule-changes", json=json.loads(_RULES.read_text())))
     with platform.client("compliance", "compliance-officer", 2) as checker:
         approval = {"reason": "first rules, as shipped"}
-        body_of(checker.post(f"/rule-changes/{proposed['change_id']}/approve", json=approval))
+        body_of(checker.post(f"/approvals/{proposed['approval_id']}/approve", json=approval))
     say("compliance rules: proposed by one officer, approved by another")

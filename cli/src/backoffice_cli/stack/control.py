@@ -11,7 +11,7 @@ from pathlib import Path
 
 from backoffice_cli.stack import children, disk, simulators
 from backoffice_cli.stack.errors import StackError
-from backoffice_cli.stack.paths import repository_root
+from backoffice_cli.stack.paths import description_of, repository_root
 from backoffice_cli.stack.postgres import data_folders
 from backoffice_cli.stack.state import Phase, State, read_state, supervisor_pid
 
@@ -28,6 +28,7 @@ def bring_up(folder: Path, say: Callable[[str], None], *, servers_only: bool = F
     say: gets each step as it happens. servers_only: leave the services to the caller.
     Raises StackError when the stack does not come up. Interrupted, it stops what it started.
     """
+    _is_for_a_stack(folder)
     starting: list[subprocess.Popen[bytes]] = []
     try:
         return _follow_up(folder, say, starting, servers_only=servers_only)
@@ -35,6 +36,14 @@ def bring_up(folder: Path, say: Callable[[str], None], *, servers_only: bool = F
         # A supervisor that has not taken its lock yet is one that nobody else could find.
         children.stop([(one, signal.SIGTERM) for one in starting], patience_seconds=DOWN_SECONDS)
         raise
+
+
+def _is_for_a_stack(folder: Path) -> None:
+    if description_of(folder).exists():
+        raise StackError(
+            f"{folder} describes a platform that runs elsewhere.",
+            "Start and stop it there (containers: make compose-up, compose-down), or name another folder: --state",
+        )
 
 
 def _follow_up(
@@ -129,6 +138,7 @@ def _log(folder: Path) -> Path:
 
 def bring_down(folder: Path) -> bool:
     """Stop everything and return whether something ran. A supervisor that does not listen is killed."""
+    _is_for_a_stack(folder)
     pid = supervisor_pid(folder)
     if pid is not None:
         os.kill(pid, signal.SIGTERM)

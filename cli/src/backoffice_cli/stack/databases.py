@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -44,6 +45,7 @@ async def provision(admin_url: str, databases: list[ServiceDatabase]) -> None:
     try:
         await admin.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         await admin.execute("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC")
+        await _keep_standbys_in(admin)
         for database in databases:
             await create_role(admin, database.owner, database.owner_password)
             await create_role(admin, database.name, database.password)
@@ -51,9 +53,28 @@ async def provision(admin_url: str, databases: list[ServiceDatabase]) -> None:
     finally:
         await admin.close()
     for database in databases:
-        await grant_data_access(
-            f"{admin_url.rpartition('/')[0]}/{database.name}", database.owner, database.name
-        )
+        url = urlsplit(admin_url)._replace(path=f"/{database.name}").geturl()
+        await grant_data_access(url, database.owner, database.name)
+
+
+async def provision_monitoring(admin_url: str, password: str) -> None:
+    """Create the role `monitoring`, which sees every statistic and no row of a service: safe to repeat."""
+    admin = await asyncpg.connect(admin_url)
+    try:
+        await create_role(admin, "monitoring", password)
+        await admin.execute("GRANT pg_monitor TO monitoring")
+        await admin.execute("GRANT CONNECT ON DATABASE postgres TO monitoring")
+    finally:
+        await admin.close()
+
+
+async def _keep_standbys_in(admin: Connection) -> None:
+    """Let roles that replicate into the database that pg_rewind speaks to when a failed primary becomes a standby."""
+    replicating = (
+        "SELECT quote_ident(rolname) FROM pg_roles WHERE rolreplication AND rolcanlogin AND NOT rolsuper"
+    )
+    for row in await admin.fetch(replicating):
+        await admin.execute(f"GRANT CONNECT ON DATABASE postgres TO {row[0]}")
 
 
 async def create_role(admin: Connection, role: str, password: str) -> None:

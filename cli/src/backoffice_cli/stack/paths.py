@@ -15,6 +15,11 @@ def default_state() -> Path:
     return Path(os.environ.get("BACKOFFICE_STATE", repository_root() / ".backoffice"))
 
 
+def description_of(folder: Path) -> Path:
+    """Return the file that, in a state folder, describes a platform that is not an embedded stack."""
+    return folder / "platform.json"
+
+
 def user_cache() -> Path:
     """Return a cache folder that this user can write, shared by clones where that is possible."""
     for parent in _cache_parents():

@@ -3,9 +3,10 @@
 import json
 import secrets
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from backoffice_chassis.audit.keys import new_seed
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.databases import ServiceDatabase
 from backoffice_cli.stack.paths import write_whole
@@ -28,7 +29,8 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Ports by component, the database superuser's password, two passwords by service, clients of the issuer.
+    """Ports by component, the database superuser's password, two passwords and the key of the audit log by service,
+    clients of the issuer.
 
     topology: what the ports are drawn for.
     """
@@ -39,6 +41,7 @@ class Plan:
     passwords: dict[str, str]
     clients: tuple[Client, ...]
     topology: Topology = USUAL
+    audit_keys: dict[str, str] = field(default_factory=dict)
 
     @property
     def bootstrap_servers(self) -> str:
@@ -95,12 +98,17 @@ def settle_plan(folder: Path) -> Plan:
     missing = [name for name in names if name not in ports]
     ports.update(zip(missing, draw_ports(len(missing)), strict=True))
     plan = replace(known, ports=ports) if known else _new_plan(ports, topology)
+    plan = replace(plan, audit_keys={**_new_audit_keys(), **plan.audit_keys})
     write_whole(folder / "plan.json", json.dumps(asdict(plan), indent=1), 0o600)
     clients = {
         c.client_id: {"secret": c.secret, "subject": c.subject, "roles": c.roles} for c in plan.clients
     }
     write_whole(folder / "issuer" / "clients.json", json.dumps(clients, indent=1), 0o600)
     return plan
+
+
+def _new_audit_keys() -> dict[str, str]:
+    return {service.package: new_seed() for service in SERVICES}
 
 
 def _new_plan(ports: dict[str, int], topology: Topology) -> Plan:

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import psutil
 
-from backoffice_cli.stack import children, holds, jars, migrations, processes, simulators, state, topics
+from backoffice_cli.provisioning import access
+from backoffice_cli.provisioning.topics import create_topics
+from backoffice_cli.stack import children, holds, jars, migrations, processes, simulators, state
 from backoffice_cli.stack.catalogue import ISSUER_MODULE, SERVICES, ServiceEntry, exists
 from backoffice_cli.stack.component import Supervised
 from backoffice_cli.stack.databases import provision
@@ -24,6 +26,7 @@ from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.plan import Plan, settle_plan
 from backoffice_cli.stack.servers import Servers
 from backoffice_cli.stack.state import Phase, State
+from backoffice_events.brokers import Brokers
 
 TICK_SECONDS = 0.2
 OWNER = os.environ.get("BACKOFFICE_OWNER_PID")  # set by tests: the stack ends with this process
@@ -111,8 +114,8 @@ class Supervisor:
         if due:
             self.say(f"Migrating databases: {', '.join(service.name for service in due)}")
         running = [(service, migrations.start(service, plan, self.folder)) for service in due]
-        await topics.create_topics(
-            self.state.bootstrap_servers, topics.planned_topics(), plan.topology.brokers
+        await create_topics(
+            Brokers(self.state.bootstrap_servers), access.load().topics, plan.topology.brokers
         )
         for service, process in running:
             await migrations.finish(service, process, self.folder)

@@ -1,5 +1,8 @@
 """What every service of the back office stands on."""
 
+from backoffice_chassis.approvals.domain import Approval
+from backoffice_chassis.approvals.kinds import ApprovalKind
+from backoffice_chassis.audit.trail import Audit, audits, reads_only
 from backoffice_chassis.clock import Clock, SystemClock
 from backoffice_chassis.http.paging import Page, PageRequest, Paging, fetch_page
 from backoffice_chassis.http.problems import (
@@ -21,6 +24,9 @@ from backoffice_chassis.service import PeriodicJob, Service
 from backoffice_chassis.settings import ServiceSettings
 
 __all__ = [
+    "Approval",
+    "ApprovalKind",
+    "Audit",
     "Clock",
     "FieldError",
     "IfMatch",
@@ -38,6 +44,7 @@ __all__ = [
     "ServiceSettings",
     "SystemClock",
     "Unit",
+    "audits",
     "check_version",
     "conflict",
     "etag",
@@ -46,6 +53,7 @@ __all__ = [
     "invalid",
     "not_found",
     "precondition_failed",
+    "reads_only",
     "requires",
     "run",
     "unit_of_work",

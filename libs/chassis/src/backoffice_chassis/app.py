@@ -5,6 +5,8 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from backoffice_chassis import messaging_api
+from backoffice_chassis.approvals import api as approvals_api
+from backoffice_chassis.audit import api as audit_api
 from backoffice_chassis.health import Health, database_check, health_router
 from backoffice_chassis.http import handlers
 from backoffice_chassis.http.headers import SecurityHeaders
@@ -32,7 +34,7 @@ def create_app(
     database = database_check(resources.transactions, service.migrations)
     app.include_router(health_router(health or Health(ready={"database": database})))
     if api:
-        for router in (*service.routers, *messaging_api.routers):
+        for router in (*service.routers, *messaging_api.routers, audit_api.router, approvals_api.router):
             app.include_router(router)
     return app
 

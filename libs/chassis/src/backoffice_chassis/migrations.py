@@ -19,13 +19,15 @@ from backoffice_chassis.settings import for_asyncpg
 _ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('backoffice migrations', 0))")
 
 
-def upgrade(migrations: Path, database_url: str, schema: str | None = None) -> None:
-    """Bring a database to the newest revision. Call it outside an event loop, or in a thread of its own.
+def upgrade(
+    migrations: Path, database_url: str, schema: str | None = None, *, revision: str = "head"
+) -> None:
+    """Bring a database to a revision, the newest unless told. Call it outside an event loop, or in a thread of its own.
 
     database_url: as the role that owns the tables, `postgresql+asyncpg://…`. schema: where the tables go, which exists;
     the database's own when left out.
     """
-    command.upgrade(_config(migrations, database_url, schema), "head")
+    command.upgrade(_config(migrations, database_url, schema), revision)
 
 
 def run_env(metadata: MetaData) -> None:

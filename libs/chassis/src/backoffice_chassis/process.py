@@ -11,6 +11,7 @@ from backoffice_chassis import logs, migrations
 from backoffice_chassis.replay import command as replay
 from backoffice_chassis.runtime import serve
 from backoffice_chassis.service import Service
+from backoffice_chassis.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,7 @@ def run(build: Callable[[], Service]) -> None:
     elif command == "replay":
         raise SystemExit(replay.main(service, arguments[0]))
     else:
+        _check_audit_key(service.settings)
         asyncio.run(serve(service, api=command != "worker", worker=command != "api"))
 
 
@@ -50,6 +52,13 @@ def _migrate(service: Service) -> None:
     settings = service.settings
     migrations.upgrade(service.migrations, settings.migration_database_url or settings.database_url)
     log.info("database is at the newest schema")
+
+
+def _check_audit_key(settings: ServiceSettings) -> None:
+    try:
+        settings.required_audit_key()
+    except ValueError as error:
+        raise _wrong(f"Settings are missing or wrong:\n  {error}") from None
 
 
 def _wrong(message: str) -> SystemExit:

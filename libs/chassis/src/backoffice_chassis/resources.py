@@ -1,4 +1,4 @@
-"""What a running service holds: settings, database, token verifier."""
+"""What a running service holds: settings, database, token verifier, the key of its audit log."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,6 +8,9 @@ from datetime import timedelta
 import httpx
 from fastapi import Request
 
+from backoffice_chassis.approvals.dead_letters import discarding
+from backoffice_chassis.approvals.kinds import ApprovalKinds
+from backoffice_chassis.audit.keys import Signer
 from backoffice_chassis.database import create_engine
 from backoffice_chassis.http.admission import Admission
 from backoffice_chassis.security.keys import IssuerKeys
@@ -21,12 +24,15 @@ from backoffice_events.messaging.runtime import Messaging
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Made once for a process and handed to everything that needs it."""
+    """Made once for a process and handed to everything that needs it. service: its name."""
 
+    service: str
     settings: ServiceSettings
     messaging: Messaging
     verifier: TokenVerifier
     admission: Admission
+    signer: Signer
+    approvals: ApprovalKinds
 
     @property
     def transactions(self) -> Transactions:
@@ -38,6 +44,7 @@ class Resources:
 async def open_resources(service: Service) -> AsyncIterator[Resources]:
     """Open a service's resources and close them on leaving. Neither database nor issuer need be up yet."""
     settings = service.settings
+    signer = Signer(settings.required_audit_key())
     engine = create_engine(settings, application_name=f"backoffice-{service.name}")
     async with httpx.AsyncClient(timeout=5) as http:
         verifier = TokenVerifier(
@@ -49,14 +56,17 @@ async def open_resources(service: Service) -> AsyncIterator[Resources]:
         )
         messaging = Messaging(
             engine,
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            brokers=settings.brokers,
             source=service.source,
             clock=service.clock.now,
             consumers=service.consumers,
             options=ConsumerOptions(stall=settings.stuck_after_seconds),
         )
+        approvals = ApprovalKinds([*service.approvals, discarding(messaging.redriver)])
         try:
-            yield Resources(settings, messaging, verifier, Admission(settings))
+            yield Resources(
+                service.name, settings, messaging, verifier, Admission(settings), signer, approvals
+            )
         finally:
             await engine.dispose()
 

@@ -29,7 +29,8 @@ async def serve(service: Service, *, api: bool, worker: bool) -> None:
     telemetry = Telemetry.start(service.name, service.settings)
     async with open_resources(service) as resources:
         database = database_check(resources.transactions, service.migrations)
-        work = Worker(service, resources.messaging, database) if worker else None
+        log.info("audit log is signed", public_key=resources.signer.public_key)
+        work = Worker(service, resources.messaging, database, resources.signer) if worker else None
         health = _health(database, work)
         app = create_app(service, resources, health, api=api)
         telemetry.trace_statements(resources.transactions.engine)

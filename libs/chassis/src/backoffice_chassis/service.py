@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from backoffice_chassis.approvals.kinds import ApprovalKind
 from backoffice_chassis.clock import Clock, SystemClock
 from backoffice_chassis.settings import ServiceSettings
 from backoffice_events.messaging import ConsumerSpec, UnitOfWork
@@ -26,7 +27,10 @@ class PeriodicJob:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service. name: as the platform's topics and roles spell it. migrations: the folder with alembic's env.py."""
+    """One service. name: as the platform's topics and roles spell it. migrations: the folder with alembic's env.py.
+
+    approvals: what two persons are needed for.
+    """
 
     name: str
     title: str
@@ -36,6 +40,7 @@ class Service:
     migrations: Path
     consumers: Sequence[ConsumerSpec] = ()
     jobs: Sequence[PeriodicJob] = ()
+    approvals: Sequence[ApprovalKind] = ()
     clock: Clock = field(default_factory=SystemClock)
 
     @property

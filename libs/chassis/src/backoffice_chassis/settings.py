@@ -5,10 +5,11 @@ What is secret may come from a file instead: `BACKOFFICE_SECRETS_DIR` names a fo
 """
 
 import os
+import re
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,25 +17,120 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from backoffice_chassis.audit.keys import seed_bytes
+from backoffice_events.brokers import Brokers, SaslMechanism, SecurityProtocol
+
+T = TypeVar("T")
+_SSLMODE = re.compile(r"(?<=[?&])sslmode=")
+
 
 def for_asyncpg(url: str) -> str:
-    """Return a PostgreSQL URL in the form that SQLAlchemy needs for asyncpg. Raises ValueError for another URL."""
+    """Return a PostgreSQL URL in the form that SQLAlchemy needs for asyncpg. Raises ValueError for another URL.
+
+    libpq's `sslmode` is asyncpg's `ssl`; the certificate authorities are those of libpq's PGSSLROOTCERT.
+    """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
         raise ValueError("must look like postgresql://user:password@host:port/database")
-    return f"postgresql+asyncpg://{rest}"
+    return f"postgresql+asyncpg://{_SSLMODE.sub('ssl=', rest)}"
+
+
+def _signing_key(key: SecretStr) -> SecretStr:
+    seed_bytes(key.get_secret_value())
+    return key
 
 
 DatabaseUrl = Annotated[str, AfterValidator(for_asyncpg)]
+SigningKey = Annotated[SecretStr, AfterValidator(_signing_key)]
 
 
-class ServiceSettings(BaseSettings):
-    """Settings that every service has. A service adds its own by subclassing."""
+class KafkaSettings(BaseSettings):
+    """How a process reaches Kafka: everybody's who speaks to it, services and simulators."""
 
     model_config = SettingsConfigDict(env_prefix="BACKOFFICE_", extra="ignore", frozen=True)
 
+    kafka_bootstrap_servers: str = Field(
+        default="127.0.0.1:9092",
+        min_length=1,
+        description="Kafka brokers to start from, host:port by commas.",
+    )
+    kafka_security_protocol: SecurityProtocol = Field(
+        default=SecurityProtocol.PLAINTEXT,
+        description="Kafka's word for the kind of connection: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
+    )
+    kafka_sasl_mechanism: SaslMechanism = Field(
+        default=SaslMechanism.SCRAM_SHA_512, description="How the user signs in: SCRAM-SHA-512 or PLAIN."
+    )
+    kafka_user: str | None = Field(
+        default=None,
+        validate_default=True,
+        description="Who signs in; needed with SASL_PLAINTEXT and SASL_SSL.",
+    )
+    kafka_password: SecretStr | None = Field(
+        default=None,
+        validate_default=True,
+        description="The user's password; needed with SASL_PLAINTEXT and SASL_SSL.",
+    )
+    kafka_ca_file: FilePath | None = Field(
+        default=None,
+        description="Certificate authorities (PEM) that the brokers' certificates must come from, with SSL and "
+        "SASL_SSL. Without it the machine's own.",
+    )
+
+    @field_validator("kafka_user", "kafka_password")
+    @classmethod
+    def _is_there_to_sign_in(cls, value: T, info: ValidationInfo) -> T:
+        protocol = info.data.get("kafka_security_protocol", SecurityProtocol.PLAINTEXT)
+        if protocol.signs_in and not value:
+            raise ValueError(f"is needed with {protocol}")
+        return value
+
+    @property
+    def brokers(self) -> Brokers:
+        """Return the cluster as this process reaches it."""
+        return Brokers(
+            self.kafka_bootstrap_servers,
+            self.kafka_security_protocol,
+            self.kafka_user,
+            self.kafka_password.get_secret_value() if self.kafka_password else None,
+            self.kafka_sasl_mechanism,
+            self.kafka_ca_file,
+        )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic passes it by name; no service reads one
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  it knows no folder
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then the files of BACKOFFICE_SECRETS_DIR, if that is set."""
+        folder = os.environ.get("BACKOFFICE_SECRETS_DIR")
+        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
+        return (init_settings, env_settings, *files)
+
+
+def kafka_environment(brokers: Brokers) -> dict[str, str]:
+    """Return what another process is told by its environment, so that it reaches Kafka in the same way."""
+    told = {
+        "BOOTSTRAP_SERVERS": brokers.bootstrap_servers,
+        "SECURITY_PROTOCOL": brokers.security_protocol.value,
+        "SASL_MECHANISM": brokers.mechanism.value,
+        "USER": brokers.user,
+        "PASSWORD": brokers.password,
+        "CA_FILE": brokers.ca_file and str(brokers.ca_file),
+    }
+    return {f"BACKOFFICE_KAFKA_{name}": value for name, value in told.items() if value}
+
+
+class ServiceSettings(KafkaSettings):
+    """Settings that every service has. A service adds its own by subclassing."""
+
     database_url: DatabaseUrl = Field(
-        description="The service's own PostgreSQL database, as the role that may read and write but not define."
+        description="The service's own PostgreSQL database, as the role that may read and write but not define. "
+        "With `?sslmode=verify-full` at its end the connection is encrypted, and the server's name checked."
     )
     migration_database_url: DatabaseUrl | None = Field(
         default=None,
@@ -43,11 +139,6 @@ class ServiceSettings(BaseSettings):
     )
     database_pool_size: int = Field(
         default=10, ge=2, le=100, description="Connections that one process may hold to its database."
-    )
-    kafka_bootstrap_servers: str = Field(
-        default="127.0.0.1:9092",
-        min_length=1,
-        description="Kafka brokers to start from, host:port by commas.",
     )
     issuer_url: str = Field(
         description="OpenID Connect issuer: tokens must name it as `iss`, and its discovery document is read from it.",
@@ -59,6 +150,11 @@ class ServiceSettings(BaseSettings):
         ge=0,
         le=300,
         description="How far the issuer's clock and ours may differ when a token is judged.",
+    )
+    audit_key: SigningKey | None = Field(
+        default=None,
+        description="The service's own Ed25519 private key for its audit log: 32 random bytes in base64, a secret. "
+        "Needed by `all`, `api` and `worker`.",
     )
     http_host: str = Field(default="127.0.0.1", description="Address on which the service listens.")
     http_port: int = Field(default=8000, ge=0, le=65535, description="Port on which the service listens.")
@@ -115,16 +211,8 @@ class ServiceSettings(BaseSettings):
         default=Decimal("0.01"), ge=0, le=1, description="Share of the traces begun here that are recorded."
     )
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic passes it by name; no service reads one
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  it knows no folder
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read arguments, then the environment, then the files of BACKOFFICE_SECRETS_DIR, if that is set."""
-        folder = os.environ.get("BACKOFFICE_SECRETS_DIR")
-        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
-        return (init_settings, env_settings, *files)
+    def required_audit_key(self) -> str:
+        """Return the audit log's private key. Raises ValueError when the process was given none."""
+        if self.audit_key is None:
+            raise ValueError("BACKOFFICE_AUDIT_KEY is missing: 32 random bytes in base64, the service's own")
+        return self.audit_key.get_secret_value()

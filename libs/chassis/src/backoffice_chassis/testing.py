@@ -9,13 +9,18 @@ import httpx
 import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
+from pydantic import SecretStr
 
 from backoffice_chassis.app import create_app
+from backoffice_chassis.audit.trail import CHANGING, Audited, declared
 from backoffice_chassis.http.problems import MISSING_TOKEN, unauthenticated
 from backoffice_chassis.resources import open_resources
 from backoffice_chassis.security.principal import Principal, Role
 from backoffice_chassis.security.tokens import TokenVerifier
 from backoffice_chassis.service import Service
+
+AUDIT_KEY = SecretStr("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+"""What tests sign the audit log with: not a secret."""
 
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
 
@@ -47,7 +52,7 @@ class TrustingVerifier(TokenVerifier):
         subject, separator, roles = claims.partition(";")
         if scheme != "Bearer" or not separator:
             raise unauthenticated(MISSING_TOKEN)
-        return Principal(subject, frozenset(Role(role) for role in roles.split(",") if role))
+        return Principal(subject, frozenset(Role(role) for role in roles.split(",") if role), "test-client")
 
 
 def as_caller(subject: str, *roles: Role) -> dict[str, str]:
@@ -89,3 +94,22 @@ def _routes(app: FastAPI) -> Iterator[tuple[str, str]]:
                 yield method, path
         else:
             yield "GET", path
+
+
+def changing_routes(app: FastAPI) -> dict[str, str | None]:
+    """Return what each route that may change something records: `POST /notes` -> `write_note note`; None: it reads."""
+    found: dict[str, str | None] = {}
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        for method in sorted(CHANGING & set(context.methods or ())):
+            if not isinstance(route, APIRoute):
+                raise TypeError(f"{method} {context.path} is served past the edge, which sees to the record")
+            found[f"{method} {context.path}"] = _recorded_by(route)
+    return found
+
+
+def _recorded_by(route: APIRoute) -> str | None:
+    for each in declared(route.dependant):
+        if isinstance(each, Audited):
+            return f"{route.name} {each.object_type}"
+    return None

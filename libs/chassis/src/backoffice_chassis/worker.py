@@ -5,6 +5,9 @@ import contextlib
 
 import structlog
 
+from backoffice_chassis.approvals.store import EXPIRY
+from backoffice_chassis.audit.keys import Signer
+from backoffice_chassis.audit.sealing import sealing
 from backoffice_chassis.health import Check
 from backoffice_chassis.housekeeping import housekeeping
 from backoffice_chassis.jobs import JobRunner
@@ -19,9 +22,10 @@ _BETWEEN_TRIES_SECONDS = 1.0
 class Worker:
     """Runs until told to stop. Waits for database and broker, however long they take, and says so."""
 
-    def __init__(self, service: Service, messaging: Messaging, database: Check) -> None:
+    def __init__(self, service: Service, messaging: Messaging, database: Check, signer: Signer) -> None:
         self._messaging = messaging
-        self._jobs = JobRunner([*service.jobs, *housekeeping(service.settings)], messaging.transactions)
+        jobs = [*service.jobs, *housekeeping(service.settings), sealing(service.name, signer), EXPIRY]
+        self._jobs = JobRunner(jobs, messaging.transactions)
         self._database = database
         self._stop_seconds = service.settings.shutdown_timeout_seconds
         self._stopping = asyncio.Event()

@@ -81,7 +81,7 @@ async def test_a_key_that_is_none_is_named_as_the_field_at_fault(client: httpx.A
 
 @pytest.mark.parametrize("path", ["%00", "x" * 60_000, "🦊"])
 async def test_a_path_of_any_kind_may_be_repeated(client: httpx.AsyncClient, path: str) -> None:
-    answer = await client.post(f"/messaging/dead-letters/{path}/discard", json={"reason": "x"}, headers=KEY)
+    answer = await client.post(f"/messaging/dead-letters/{path}/redrive", json={"reason": "x"}, headers=KEY)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "/path/dead_letter_id"
 

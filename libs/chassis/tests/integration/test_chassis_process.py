@@ -18,6 +18,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 
+from backoffice_chassis.testing import AUDIT_KEY
+from backoffice_events.brokers import Brokers
 from backoffice_events.contracts.reference import BusinessDayOpened, BusinessDayStatus
 from backoffice_events.publisher import Publisher
 
@@ -68,6 +70,7 @@ async def service(command: str, database_url: str, brokers: str, port: int = 0) 
         "BACKOFFICE_DATABASE_URL": database_url,
         "BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS": brokers,
         "BACKOFFICE_ISSUER_URL": "http://127.0.0.1:1",
+        "BACKOFFICE_AUDIT_KEY": AUDIT_KEY.get_secret_value(),
         "BACKOFFICE_HTTP_PORT": str(port),
     }
     child = await asyncio.create_subprocess_exec(
@@ -117,11 +120,11 @@ async def notes_of(database_url: str, author: str) -> None:
         await connection.close()
 
 
-async def publish_a_day(brokers: str) -> None:
+async def publish_a_day(servers: str) -> None:
     opened = BusinessDayOpened(
         calendar="US", business_date=date(2024, 6, 3), version=1, status=BusinessDayStatus.OPEN
     )
-    async with Publisher(bootstrap_servers=brokers, source="urn:test:days") as publisher:
+    async with Publisher(brokers=Brokers(servers), source="urn:test:days") as publisher:
         await publisher.publish(opened)
 
 
@@ -189,15 +192,32 @@ async def test_without_the_broker_consumers_are_what_is_not_ready(database_url: 
     assert set(answer.json()["failures"]) <= {"consumers", "database"}
 
 
+@pytest.mark.parametrize("command", ["all", "api", "worker"])
+async def test_without_a_key_for_the_audit_log_nothing_is_served(command: str) -> None:
+    settings = {
+        "BACKOFFICE_DATABASE_URL": "postgresql://x:x@127.0.0.1:1/x",
+        "BACKOFFICE_ISSUER_URL": "http://127.0.0.1:1",
+    }
+    code, errors = await _ended(command, settings)
+    assert code == 2
+    assert "BACKOFFICE_AUDIT_KEY" in errors
+
+
 @pytest.mark.parametrize(("command", "said"), [("all", "BACKOFFICE_DATABASE_URL"), ("nonsense", "usage")])
 async def test_wrong_usage_or_settings_end_with_code_2_and_say_what(command: str, said: str) -> None:
+    code, errors = await _ended(command, {})
+    assert code == 2
+    assert said in errors
+
+
+async def _ended(command: str, settings: dict[str, str]) -> tuple[int | None, str]:
+    """Return how the sample service ends by itself, and what it says."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         str(SAMPLE / "notes_service.py"),
         command,
-        env={"PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"], **settings},
         stderr=asyncio.subprocess.PIPE,
     )
     _, errors = await child.communicate()
-    assert child.returncode == 2
-    assert said in errors.decode()
+    return child.returncode, errors.decode()

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import Column, Integer, MetaData, Numeric, Table, Text, Uuid, insert, select, update
 
 from backoffice_chassis import (
+    Audit,
     Clock,
     Page,
     Paging,
@@ -22,6 +23,7 @@ from backoffice_chassis import (
     ServiceSettings,
     SystemClock,
     Unit,
+    audits,
     check_version,
     etag,
     fetch_page,
@@ -29,6 +31,7 @@ from backoffice_chassis import (
     requires,
     run,
 )
+from backoffice_chassis.audit.canonical import digest
 from backoffice_chassis.http.vocabulary import Quantity, ShortText
 from backoffice_events.contracts.reference import BusinessDayOpened, BusinessDayStatus
 from backoffice_events.ids import new_id
@@ -47,6 +50,7 @@ notes = Table(
 
 Writer = Annotated[Principal, requires(Permission("write-notes", Role.OPERATIONS, Role.FINANCE))]
 Reader = Annotated[Principal, requires(Permission("read-notes", Role.OPERATIONS, Role.AUDITOR))]
+Recorder = Annotated[Audit, audits("note")]
 
 
 class NewNote(BaseModel):
@@ -64,36 +68,49 @@ router = Router(prefix="/notes", tags=["notes"])
 
 
 @router.post("", status_code=201)
-async def write_note(new: NewNote, unit: Unit, principal: Writer, response: Response) -> Note:
+async def write_note(
+    new: NewNote, unit: Unit, principal: Writer, audit: Recorder, response: Response
+) -> Note:
     note = Note(id=new_id(), version=1, author=principal.subject, title=new.title, amount=new.amount)
     await unit.connection.execute(insert(notes).values(note.model_dump()))
+    await audit.record(unit, note.id, after=note)
     response.headers["Location"] = f"/notes/{note.id}"
     return note
 
 
 @router.post("/bulk", status_code=204)
-async def write_notes(new: list[NewNote], unit: Unit, principal: Writer) -> None:
+async def write_notes(new: list[NewNote], unit: Unit, principal: Writer, audit: Recorder) -> None:
     rows = [{"id": new_id(), "version": 1, "author": principal.subject, **each.model_dump()} for each in new]
     await unit.connection.execute(insert(notes), rows)
+    await audit.record(unit, None, after={"notes": len(rows), "sha256": digest(rows)})
 
 
 @router.post("/half-done")
-async def fail_half_way(new: NewNote, unit: Unit, principal: Writer) -> None:
-    await write_note(new, unit, principal, Response())
+async def fail_half_way(new: NewNote, unit: Unit, principal: Writer, audit: Recorder) -> None:
+    await write_note(new, unit, principal, audit, Response())
     raise RuntimeError("secret detail of a defect")
 
 
 @router.post("/refused", status_code=200)
-async def write_and_refuse(new: NewNote, unit: Unit, principal: Writer, response: Response) -> None:
-    await write_note(new, unit, principal, Response())
+async def write_and_refuse(
+    new: NewNote, unit: Unit, principal: Writer, audit: Recorder, response: Response
+) -> None:
+    await write_note(new, unit, principal, audit, Response())
     response.status_code = 409
 
 
 @router.post("/announced", status_code=204)
-async def announce(unit: Unit, principal: Writer) -> None:
+async def announce(unit: Unit, principal: Writer, audit: Recorder) -> None:
     today = datetime(2024, 6, 3, tzinfo=UTC).date()
     opened = BusinessDayOpened(calendar="US", business_date=today, version=1, status=BusinessDayStatus.OPEN)
     unit.publish(opened)
+    await audit.record(unit, "US", after=opened)
+
+
+@router.post("/forgotten", status_code=204)
+async def forget_to_record(new: NewNote, unit: Unit, principal: Writer, _: Recorder) -> None:
+    note = {"id": new_id(), "version": 1, "author": principal.subject, **new.model_dump()}
+    await unit.connection.execute(insert(notes).values(note))
 
 
 @router.get("")
@@ -112,14 +129,18 @@ async def get_note(note_id: str, unit: Unit, _: Reader, response: Response) -> N
 
 
 @router.put("/{note_id}")
-async def change_note(note_id: str, new: NewNote, unit: Unit, _: Writer, expected: RequiredIfMatch) -> Note:
+async def change_note(
+    *, note_id: str, new: NewNote, unit: Unit, _: Writer, expected: RequiredIfMatch, audit: Recorder
+) -> Note:
     query = select(notes).where(notes.c.id == note_id).with_for_update()
     row = (await unit.connection.execute(query)).one_or_none()
     if row is None:
         raise not_found("note", note_id)
     check_version(expected, row.version)
     change = update(notes).where(notes.c.id == note_id).values(version=row.version + 1, **new.model_dump())
-    return Note(**(await unit.connection.execute(change.returning(notes))).one()._mapping)
+    changed = (await unit.connection.execute(change.returning(notes))).one()
+    await audit.record(unit, note_id, before=row, after=changed)
+    return Note(**changed._mapping)
 
 
 async def note_business_days(batch: Batch) -> None:

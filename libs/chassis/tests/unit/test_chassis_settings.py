@@ -6,6 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from backoffice_chassis import ServiceSettings
+from backoffice_chassis.settings import KafkaSettings, kafka_environment
+from backoffice_events.brokers import Brokers, SaslMechanism, SecurityProtocol
 
 pytestmark = pytest.mark.unit
 
@@ -39,3 +41,38 @@ def test_no_file_is_read_unless_a_folder_is_named(
 def test_other_files_in_the_folder_are_left_alone(secrets_folder: Path) -> None:
     (secrets_folder / "issuer_clients").write_text("{}")
     assert ServiceSettings().audience == "backoffice"
+
+
+def test_a_kafka_user_signs_in_with_the_password_of_a_file(
+    secrets_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKOFFICE_KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT")
+    monkeypatch.setenv("BACKOFFICE_KAFKA_USER", "ledger")
+    (secrets_folder / "backoffice_kafka_password").write_text("from-file\n")
+    brokers = ServiceSettings().brokers
+    assert (brokers.user, brokers.password) == ("ledger", "from-file")
+
+
+@pytest.mark.parametrize("missing", ["KAFKA_USER", "KAFKA_PASSWORD"])
+def test_a_protocol_that_signs_in_names_what_is_missing(
+    secrets_folder: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    told = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_USER": "ledger", "KAFKA_PASSWORD": "secret"}
+    for name, value in told.items():
+        if name != missing:
+            monkeypatch.setenv(f"BACKOFFICE_{name}", value)
+    with pytest.raises(ValidationError, match="is needed with SASL_SSL") as error:
+        ServiceSettings()
+    assert [each["loc"] for each in error.value.errors()] == [(missing.lower(),)]
+
+
+def test_a_process_that_is_told_what_another_knows_reaches_kafka_in_the_same_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ca.pem").touch()
+    brokers = Brokers(
+        "kafka:9093", SecurityProtocol.SASL_SSL, "csd", "secret", SaslMechanism.PLAIN, tmp_path / "ca.pem"
+    )
+    for name, value in kafka_environment(brokers).items():
+        monkeypatch.setenv(name, value)
+    assert KafkaSettings().brokers == brokers

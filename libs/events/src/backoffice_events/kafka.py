@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.records import Record
 
 MAX_BATCH_BYTES: Final = 262_144
@@ -34,8 +35,8 @@ class KafkaSender:
     of order.
     """
 
-    def __init__(self, bootstrap_servers: str, *, request_timeout_ms: int = 10_000) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, brokers: Brokers, *, request_timeout_ms: int = 10_000) -> None:
+        self._brokers = brokers
         self._request_timeout_ms = request_timeout_ms
         self._producer: Any = None
         self._starting = asyncio.Lock()
@@ -53,7 +54,7 @@ class KafkaSender:
 
     async def _new_producer(self) -> Any:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap_servers,
+            **self._brokers.options(),
             enable_idempotence=True,
             acks="all",
             max_batch_size=MAX_BATCH_BYTES,

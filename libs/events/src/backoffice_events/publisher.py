@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.cloudevents import UndecodableError, decode, encode
 from backoffice_events.contracts.base import Event
 from backoffice_events.ids import new_id
@@ -18,6 +19,7 @@ def _utc_now() -> datetime:
 class Publisher:
     """Publishes events; what a call returned for is stored by the broker (idempotent, all in-sync replicas).
 
+    brokers: where, and as whom: `Brokers("kafka:9092")` where nobody has to sign in.
     source: a URN that names the application for ever, such as `urn:frontoffice:equities`.
     clock: returns the time in UTC that goes into `ce_time`.
 
@@ -25,10 +27,8 @@ class Publisher:
     not take it in time; publishing it again with the same event_id is then safe.
     """
 
-    def __init__(
-        self, *, bootstrap_servers: str, source: str, clock: Callable[[], datetime] = _utc_now
-    ) -> None:
-        self._sender = KafkaSender(bootstrap_servers)
+    def __init__(self, *, brokers: Brokers, source: str, clock: Callable[[], datetime] = _utc_now) -> None:
+        self._sender = KafkaSender(brokers)
         self._source = source
         self._clock = clock
 

@@ -15,6 +15,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backoffice_cli.stack.testing import PostgresServer
+from backoffice_events.brokers import Brokers
 from backoffice_events.cloudevents import decode, encode
 from backoffice_events.contracts import base
 from backoffice_events.contracts.base import Event, Topic, event
@@ -168,7 +169,7 @@ class Stage:
         await admin.close()
 
     def relay(self) -> Relay:
-        return Relay(self.engine, self.kafka, self.transactions.wakeup)
+        return Relay(self.engine, Brokers(self.kafka), self.transactions.wakeup)
 
     async def publish(self, *events: Event) -> None:
         async with self.transactions.begin() as unit:

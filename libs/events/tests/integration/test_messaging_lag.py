@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.messaging import lag
 
 pytestmark = pytest.mark.integration
@@ -26,8 +27,8 @@ async def test_a_group_that_nobody_runs_is_behind_by_what_it_has_not_taken(stage
     await reader.stop()
     await relay._sender.stop()
 
-    assert group in await lag.group_names(stage.kafka)
-    [found] = await lag.measure(stage.kafka, {group: ()})
+    assert group in await lag.group_names(Brokers(stage.kafka))
+    [found] = await lag.measure(Brokers(stage.kafka), {group: ()})
     [partition] = found.partitions
     assert (found.lag, found.members, partition.committed, partition.end) == (2, 0, 3, 5)
     [fourth] = [record for record in await stage.records(made.topic.name) if record.offset == 3]
@@ -37,5 +38,5 @@ async def test_a_group_that_nobody_runs_is_behind_by_what_it_has_not_taken(stage
 
 async def test_a_group_that_has_taken_nothing_yet_is_behind_by_all_of_its_topics(stage: Any) -> None:
     made = await stage.contract(partitions=2)
-    [found] = await lag.measure(stage.kafka, {"test.lag-never": [made.topic.name]})
+    [found] = await lag.measure(Brokers(stage.kafka), {"test.lag-never": [made.topic.name]})
     assert [(each.committed, each.end, each.oldest_at) for each in found.partitions] == [(None, 0, None)] * 2

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import RequestTimedOutError
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.cloudevents import encode
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import Batch, ConsumerOptions, ConsumerSpec, Messaging
@@ -34,7 +35,7 @@ class Scene:
     def messaging(self, **options: Any) -> Messaging:
         return Messaging(
             self.stage.engine,
-            bootstrap_servers=self.stage.kafka,
+            brokers=Brokers(self.stage.kafka),
             source="urn:backoffice:test",
             clock=lambda: datetime.now(UTC),
             consumers=[self.spec],
@@ -43,7 +44,7 @@ class Scene:
 
     def consumer(self, kind: type[Consumer] = Consumer, **options: Any) -> Consumer:
         settings = ConsumerOptions(**{**QUICK, **options})
-        return kind(self.spec, self.stage.transactions, self.stage.kafka, settings)
+        return kind(self.spec, self.stage.transactions, Brokers(self.stage.kafka), settings)
 
     async def send(self, *numbers: int, names: str = "abcdef") -> None:
         async with self.relay():
@@ -262,7 +263,7 @@ async def test_a_stop_lets_the_batch_in_hand_finish(scene: Scene) -> None:
 
 
 async def test_a_broker_that_cannot_be_reached_is_waited_for(scene: Scene) -> None:
-    consumer = Consumer(scene.spec, scene.stage.transactions, "127.0.0.1:9", ConsumerOptions())
+    consumer = Consumer(scene.spec, scene.stage.transactions, Brokers("127.0.0.1:9"), ConsumerOptions())
     async with running(consumer):
         await asyncio.sleep(0)
         assert not consumer.ready

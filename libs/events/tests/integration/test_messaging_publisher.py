@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 from msgspec.structs import replace
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.cloudevents import decode, encode
 from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES, TradeExecuted
 from backoffice_events.kafka import partition_of
@@ -21,7 +22,7 @@ SOURCE = "urn:frontoffice:test"
 
 
 def publisher(kafka: str) -> Publisher:
-    return Publisher(bootstrap_servers=kafka, source=SOURCE, clock=lambda: datetime(2024, 6, 3, tzinfo=UTC))
+    return Publisher(brokers=Brokers(kafka), source=SOURCE, clock=lambda: datetime(2024, 6, 3, tzinfo=UTC))
 
 
 async def test_the_example_in_the_readme_publishes_a_trade(stage: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.messaging import Wakeup
 from backoffice_events.messaging import relay as relay_module
 from backoffice_events.messaging.relay import Relay
@@ -88,7 +89,7 @@ async def test_what_the_broker_did_not_store_stays_in_the_outbox(stage: Any) -> 
 
 async def test_another_relay_takes_over_when_the_leaders_session_ends(stage: Any) -> None:
     made = await stage.contract(partitions=1)
-    first, second = Relay(stage.engine, stage.kafka, Wakeup()), Relay(stage.engine, stage.kafka, Wakeup())
+    first, second = (Relay(stage.engine, Brokers(stage.kafka), Wakeup()) for _ in range(2))
 
     async def leads() -> bool:
         return second.leading
@@ -142,7 +143,9 @@ async def test_a_commit_in_another_process_wakes_the_relay(
 ) -> None:
     monkeypatch.setattr(relay_module, "POLL_SECONDS", 3600)
     made = await stage.contract()
-    relay = Relay(stage.engine, stage.kafka, Wakeup())  # its wake-up is not the one of these transactions
+    relay = Relay(
+        stage.engine, Brokers(stage.kafka), Wakeup()
+    )  # its wake-up is not the one of these transactions
 
     async def leads() -> bool:
         return bool(relay.leading)

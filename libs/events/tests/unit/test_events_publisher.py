@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.contracts.frontoffice import TradeExecuted
 from backoffice_events.contracts.vocabulary import Side
 from backoffice_events.publisher import Publisher
@@ -42,7 +43,7 @@ GOOD = TradeExecuted(
 )
 async def test_an_event_that_no_consumer_would_take_is_refused(changes: dict[str, object], says: str) -> None:
     event = msgspec.structs.replace(GOOD, **changes)
-    publisher = Publisher(bootstrap_servers="127.0.0.1:9", source="urn:frontoffice:test")  # nobody is there
+    publisher = Publisher(brokers=Brokers("127.0.0.1:9"), source="urn:frontoffice:test")  # nobody is there
     with pytest.raises(ValueError, match=says):
         await publisher.publish(event)
     with pytest.raises(ValueError, match=says):

@@ -7,6 +7,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 
 from backoffice_events import kafka
+from backoffice_events.brokers import Brokers
 from backoffice_events.kafka import KafkaSender
 from backoffice_events.records import Record
 
@@ -46,7 +47,7 @@ async def test_a_producer_is_replaced_when_no_broker_answers_it_and_kept_when_a_
     monkeypatch: pytest.MonkeyPatch, answers: bool | None, error: type[Exception], given_up: bool
 ) -> None:
     monkeypatch.setattr(kafka, "METADATA_SECONDS", 0.01)
-    producer, sender = Producer(answers), KafkaSender("nowhere:9092")
+    producer, sender = Producer(answers), KafkaSender(Brokers("nowhere:9092"))
     made: list[Any] = [producer]
 
     async def new_producer() -> Any:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from backoffice_chassis import Clock, PeriodicJob, Service, ServiceSettings, SystemClock, run
 from compliance.cases import api as cases
+from compliance.cases.resolution import RESOLUTIONS
 from compliance.checks import api as decisions
 from compliance.checks.handlers import Judge
 from compliance.reference.handlers import CONSUMERS
 from compliance.rules import api as rules
+from compliance.rules.changes import CHANGES
 from compliance.rules.repository import RulebookReader
 from compliance.screening import api as screening
 from compliance.screening.jobs import Screener
@@ -29,6 +31,7 @@ def build(settings: ServiceSettings, clock: Clock) -> Service:
         settings=settings,
         routers=(decisions.router, cases.router, rules.router, *screening.routers(indexes)),
         consumers=(judge.consumer(), *CONSUMERS),
+        approvals=(RESOLUTIONS, CHANGES),
         jobs=(
             PeriodicJob("screen counterparties", EVERY_SECOND, Screener(indexes).screen_stale),
             PeriodicJob("judge trades that waited", EVERY_SECOND, judge.on_waiting),

@@ -95,21 +95,27 @@ async def _decisions(client: httpx.AsyncClient, **filters: Any) -> list[dict[str
     return items
 
 
+async def propose(client: httpx.AsyncClient, case_id: str, resolution: str = "RELEASE") -> str:
+    """Return the approval that somebody else has to give."""
+    answer = await client.post(f"/cases/{case_id}/propose", json={**WHY, "resolution": resolution})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["approval_id"])
+
+
+async def decide(client: httpx.AsyncClient, approval_id: str, how: str = "approve") -> httpx.Response:
+    return await client.post(f"/approvals/{approval_id}/{how}", json=WHY)
+
+
 async def test_a_release_needs_two_people_and_clears_the_trade(
     case_id: str, trade: Trade, maker: httpx.AsyncClient, checker: httpx.AsyncClient
 ) -> None:
-    proposed = await maker.post(f"/cases/{case_id}/propose-release", json=WHY)
-    assert proposed.status_code == 200
-    assert (proposed.json()["status"], proposed.json()["proposed_by"]) == ("PROPOSED", "mary")
-
-    released = await checker.post(f"/cases/{case_id}/approve-release", json=WHY)
-    assert released.status_code == 200
-    assert released.json()["status"] == "RELEASED"
-    assert [step["action"] for step in released.json()["steps"]] == [
-        "OPENED",
-        "RELEASE_PROPOSED",
-        "RELEASE_APPROVED",
-    ]
+    approval_id = await propose(maker, case_id)
+    assert (await maker.get(f"/cases/{case_id}")).json()["status"] == "OPEN"
+    released = await decide(checker, approval_id)
+    assert (released.status_code, released.json()["outcome"]["status"]) == (200, "RELEASED")
+    case = (await maker.get(f"/cases/{case_id}")).json()
+    assert (case["status"], case["proposed_by"], case["decided_by"]) == ("RELEASED", "mary", "chen")
+    assert [step["action"] for step in case["steps"]] == ["OPENED", "RELEASE_APPROVED"]
     [standing] = await _decisions(maker, trade_id=trade.trade_id, latest="true")
     assert (standing["outcome"], standing["decision_version"], standing["decided_by"]) == (
         "CLEARED",
@@ -121,8 +127,7 @@ async def test_a_release_needs_two_people_and_clears_the_trade(
 async def test_a_released_trade_is_announced_with_the_checkers_name(
     case_id: str, maker: httpx.AsyncClient, checker: httpx.AsyncClient, committed: AsyncEngine
 ) -> None:
-    await maker.post(f"/cases/{case_id}/propose-release", json=WHY)
-    await checker.post(f"/cases/{case_id}/approve-release", json=WHY)
+    await decide(checker, await propose(maker, case_id))
     async with committed.connect() as connection:
         rows = await connection.execute(text("SELECT type, payload FROM outbox ORDER BY seq"))
         [(event_type, payload)] = [tuple(row) for row in rows]
@@ -131,9 +136,8 @@ async def test_a_released_trade_is_announced_with_the_checkers_name(
 
 
 async def test_nobody_approves_what_they_proposed(case_id: str, maker: httpx.AsyncClient) -> None:
-    await maker.post(f"/cases/{case_id}/propose-release", json=WHY)
-    refused = await maker.post(f"/cases/{case_id}/approve-release", json=WHY)
-    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/four-eyes")
+    refused = await decide(maker, await propose(maker, case_id))
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/four-eyes")
 
 
 async def test_the_database_itself_refuses_one_person_in_both_roles(
@@ -148,21 +152,18 @@ async def test_the_database_itself_refuses_one_person_in_both_roles(
             await connection.execute(statement, {"case_id": case_id})
 
 
-async def test_nothing_is_approved_that_was_not_proposed(
+async def test_one_thing_at_a_time_is_proposed_for_a_case(
     case_id: str, maker: httpx.AsyncClient, checker: httpx.AsyncClient
 ) -> None:
-    early = await checker.post(f"/cases/{case_id}/approve-release", json=WHY)
-    assert (early.status_code, early.json()["type"]) == (409, "/problems/no-proposal")
-    await maker.post(f"/cases/{case_id}/propose-block", json=WHY)
-    other = await checker.post(f"/cases/{case_id}/approve-release", json=WHY)
-    assert (other.status_code, other.json()["type"]) == (409, "/problems/other-proposal")
+    await propose(maker, case_id, "BLOCK")
+    again = await checker.post(f"/cases/{case_id}/propose", json={**WHY, "resolution": "RELEASE"})
+    assert (again.status_code, again.json()["type"]) == (409, "/problems/already-proposed")
 
 
 async def test_an_approved_block_stops_the_trade(
     case_id: str, trade: Trade, maker: httpx.AsyncClient, checker: httpx.AsyncClient
 ) -> None:
-    await maker.post(f"/cases/{case_id}/propose-block", json=WHY)
-    await checker.post(f"/cases/{case_id}/approve-block", json=WHY)
+    await decide(checker, await propose(maker, case_id, "BLOCK"))
     [standing] = await _decisions(maker, trade_id=trade.trade_id, latest="true")
     assert (standing["outcome"], standing["reasons"]) == (
         "BLOCKED",
@@ -170,21 +171,24 @@ async def test_an_approved_block_stops_the_trade(
     )
 
 
-async def test_a_rejected_proposal_puts_the_case_back_in_the_queue(
+async def test_a_rejected_proposal_leaves_the_case_in_the_queue(
     case_id: str, maker: httpx.AsyncClient, checker: httpx.AsyncClient
 ) -> None:
-    await maker.post(f"/cases/{case_id}/propose-release", json=WHY)
-    rejected = await checker.post(f"/cases/{case_id}/reject", json=WHY)
-    assert (rejected.json()["status"], rejected.json()["proposal"]) == ("OPEN", None)
+    assert (await decide(checker, await propose(maker, case_id), "reject")).json()["status"] == "REJECTED"
+    assert (await maker.get(f"/cases/{case_id}")).json()["status"] == "OPEN"
+    assert (await decide(checker, await propose(maker, case_id))).status_code == 200
 
 
 async def test_a_case_whose_trade_was_amended_can_no_longer_be_decided(
     handle: Handle, case_id: str, trade: Trade, maker: httpx.AsyncClient, checker: httpx.AsyncClient
 ) -> None:
-    await maker.post(f"/cases/{case_id}/propose-release", json=WHY)
+    approval_id = await propose(maker, case_id)
     await handle(TradeAmended(trade=msgspec.structs.replace(trade, version=2)))
-    refused = await checker.post(f"/cases/{case_id}/approve-release", json=WHY)
+    refused = await decide(checker, approval_id)
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/case-closed")
+    assert (await checker.get(f"/approvals/{approval_id}")).json()["status"] == "PROPOSED"
+    late = await maker.post(f"/cases/{case_id}/propose", json={**WHY, "resolution": "BLOCK"})
+    assert (late.status_code, late.json()["type"]) == (409, "/problems/case-closed")
 
 
 async def test_a_case_whose_trade_was_cancelled_is_closed(
@@ -215,7 +219,7 @@ async def test_of_two_who_read_the_same_case_and_act_at_once_one_is_told_to_read
     read = (await maker.get(f"/cases/{case_id}")).headers["etag"]
     answers = await asyncio.gather(
         *[
-            client.post(f"/cases/{case_id}/propose-release", json=WHY, headers={"If-Match": read})
+            client.post(f"/cases/{case_id}/assign", json={"assignee": "mary"}, headers={"If-Match": read})
             for client in (maker, checker)
         ]
     )
@@ -226,8 +230,10 @@ async def test_a_step_on_a_case_that_somebody_else_changed_is_refused(
     case_id: str, maker: httpx.AsyncClient
 ) -> None:
     read = (await maker.get(f"/cases/{case_id}")).headers["ETag"]
-    first = await maker.post(f"/cases/{case_id}/propose-release", json=WHY, headers={"If-Match": read})
-    second = await maker.post(f"/cases/{case_id}/propose-block", json=WHY, headers={"If-Match": read})
+    assigned = {"assignee": "mary"}
+    first = await maker.post(f"/cases/{case_id}/assign", json=assigned, headers={"If-Match": read})
+    proposal = {**WHY, "resolution": "BLOCK"}
+    second = await maker.post(f"/cases/{case_id}/propose", json=proposal, headers={"If-Match": read})
     assert (first.status_code, second.status_code) == (200, 412)
 
 
@@ -235,7 +241,7 @@ async def test_a_step_on_a_case_that_somebody_else_changed_is_refused(
 async def test_a_step_needs_a_reason_that_can_be_kept(
     case_id: str, maker: httpx.AsyncClient, body: dict[str, str]
 ) -> None:
-    refused = await maker.post(f"/cases/{case_id}/propose-release", json=body)
+    refused = await maker.post(f"/cases/{case_id}/propose", json={"resolution": "RELEASE", **body})
     assert refused.status_code == 422
     assert [error["field"] for error in refused.json()["errors"]] == ["/body/reason"]
 
@@ -244,13 +250,15 @@ async def test_an_auditor_reads_and_does_not_decide(app: FastAPI, case_id: str) 
     async with client_for(app, "ann", Role.AUDITOR) as auditor:
         assert (await auditor.get(f"/cases/{case_id}")).status_code == 200
         assert (await auditor.get("/decisions")).status_code == 200
-        assert (await auditor.post(f"/cases/{case_id}/propose-release", json=WHY)).status_code == 403
+        proposal = {**WHY, "resolution": "RELEASE"}
+        assert (await auditor.post(f"/cases/{case_id}/propose", json=proposal)).status_code == 403
 
 
 async def test_an_unknown_case_is_not_found(maker: httpx.AsyncClient) -> None:
     unknown = "0190f000-0000-7000-8000-00000000ffff"
     assert (await maker.get(f"/cases/{unknown}")).status_code == 404
-    assert (await maker.post(f"/cases/{unknown}/propose-release", json=WHY)).status_code == 404
+    proposal = {**WHY, "resolution": "RELEASE"}
+    assert (await maker.post(f"/cases/{unknown}/propose", json=proposal)).status_code == 404
 
 
 async def test_a_decision_replays_to_the_same_findings(

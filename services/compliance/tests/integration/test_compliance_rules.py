@@ -58,7 +58,7 @@ def agree(maker: httpx.AsyncClient, checker: httpx.AsyncClient) -> Agree:
     async def run(*rules: dict[str, Any]) -> dict[str, Any]:
         proposed = await maker.post("/rule-changes", json={"reason": "a limit", "rules": rules})
         assert proposed.status_code == 201, proposed.text
-        path = f"/rule-changes/{proposed.json()['change_id']}/approve"
+        path = f"/approvals/{proposed.json()['approval_id']}/approve"
         approved = await checker.post(path, json=WHY)
         assert approved.status_code == 200, approved.text
         story: dict[str, Any] = approved.json()
@@ -230,23 +230,27 @@ async def test_no_trade_clears_while_a_required_sanctions_list_is_missing(
 
 async def test_nobody_approves_their_own_rules(maker: httpx.AsyncClient, committed: AsyncEngine) -> None:
     change = (await maker.post("/rule-changes", json={"reason": "mine", "rules": [RESTRICTED]})).json()
-    refused = await maker.post(f"/rule-changes/{change['change_id']}/approve", json=WHY)
-    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/four-eyes")
+    refused = await maker.post(f"/approvals/{change['approval_id']}/approve", json=WHY)
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/four-eyes")
+    forged = (
+        "INSERT INTO rule_change (change_id, reason, status, proposed_by, proposed_at, decided_by, approval)"
+        " VALUES (gen_random_uuid(), 'mine', 'APPROVED', 'mary', now(), 'mary', 1)"
+    )
     async with committed.connect() as connection:
         with pytest.raises(IntegrityError, match="rule_change_four_eyes"):
-            await connection.execute(
-                text("UPDATE rule_change SET status = 'APPROVED', decided_by = 'mary', approval = 1")
-            )
+            await connection.execute(text(forged))
 
 
 async def test_a_decided_change_is_not_decided_again(
     agree: Agree, checker: httpx.AsyncClient, maker: httpx.AsyncClient
 ) -> None:
-    change = await agree(RESTRICTED)
-    again = await checker.post(f"/rule-changes/{change['change_id']}/reject", json=WHY)
-    assert (again.status_code, again.json()["type"]) == (409, "/problems/change-decided")
-    listed = (await maker.get("/rule-changes", params={"status": "APPROVED"})).json()["items"]
-    assert [(each["proposed_by"], each["decided_by"]) for each in listed] == [("mary", "chen")]
+    approval = await agree(RESTRICTED)
+    again = await checker.post(f"/approvals/{approval['approval_id']}/reject", json=WHY)
+    assert (again.status_code, again.json()["type"]) == (409, "/problems/decided-already")
+    [listed] = (await maker.get("/rule-changes")).json()["items"]
+    assert (listed["proposed_by"], listed["decided_by"]) == ("mary", "chen")
+    story = (await maker.get(f"/rule-changes/{approval['approval_id']}")).json()
+    assert [each["rule_id"] for each in story["rules"]] == approval["outcome"]["rules"]
 
 
 async def test_the_rules_in_force_are_listed_by_date(agree: Agree, maker: httpx.AsyncClient) -> None:
@@ -264,8 +268,8 @@ async def test_the_rules_in_force_are_listed_by_date(agree: Agree, maker: httpx.
 
 async def test_the_defaults_that_ship_with_the_service_are_accepted(agree: Agree) -> None:
     shipped = json.loads(DEFAULTS.read_text())
-    change = await agree(*shipped["rules"])
-    assert len(change["rules"]) == len(shipped["rules"])
+    approval = await agree(*shipped["rules"])
+    assert len(approval["outcome"]["rules"]) == len(shipped["rules"])
 
 
 @pytest.mark.parametrize(

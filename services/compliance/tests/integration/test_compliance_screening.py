@@ -266,7 +266,7 @@ async def test_a_whitelisted_match_holds_nobody_until_the_counterparty_or_the_en
         return type(decided)
 
     assert await outcome() is TradeHeld
-    await second_officer.post(f"/rule-changes/{change['change_id']}/approve", json={"reason": "seen"})
+    await second_officer.post(f"/approvals/{change['approval_id']}/approve", json={"reason": "seen"})
     assert await outcome() is TradeCleared
 
     changed_entry = PRIMARY.replace(b"CUBA", b"SDGT")

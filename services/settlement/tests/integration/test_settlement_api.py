@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backoffice_chassis import Role, ServiceSettings
-from backoffice_chassis.testing import FixedClock, app_for, client_for, unguarded_routes
+from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for, client_for, unguarded_routes
 from backoffice_events.contracts.csd import CsdInstructionSent
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.contracts.vocabulary import Side
@@ -26,7 +26,9 @@ UNKNOWN = "01900000-0000-7000-8000-00000000dead"
 @pytest.fixture
 async def app(engine: AsyncEngine) -> AsyncIterator[FastAPI]:
     url = engine.url.render_as_string(hide_password=False)
-    service = build(ServiceSettings(database_url=url, issuer_url="http://127.0.0.1:1"), FixedClock())
+    service = build(
+        ServiceSettings(database_url=url, issuer_url="http://127.0.0.1:1", audit_key=AUDIT_KEY), FixedClock()
+    )
     async with app_for(service) as app:
         yield app
 

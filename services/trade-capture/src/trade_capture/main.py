@@ -7,7 +7,7 @@ from pydantic import Field
 from backoffice_chassis import Clock, Service, ServiceSettings, SystemClock, run
 from trade_capture.confirmation import api as confirmation_api
 from trade_capture.confirmation import handlers as confirmation_handlers
-from trade_capture.reference import api, business_days_api, proposals_api
+from trade_capture.reference import api, business_days_api, proposals
 from trade_capture.reference.cache import ReferenceCache
 from trade_capture.reference.handlers import EMPLOYEES
 from trade_capture.repair import api as repair_api
@@ -50,13 +50,13 @@ def build(settings: TradeCaptureSettings, clock: Clock) -> Service:
         clock=clock,
         routers=[
             api.router,
-            proposals_api.router,
             business_days_api.router,
             trades_api.router(capture, reference),
             controls_api.router,
             repair_api.router(capture),
             confirmation_api.router,
         ],
+        approvals=[proposals.CHANGES],
         consumers=[EMPLOYEES, TradeConsumer(capture).spec(), confirmation_handlers.consumer()],
         migrations=MIGRATIONS,
     )

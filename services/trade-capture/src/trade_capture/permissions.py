@@ -11,7 +11,6 @@ READ_ALL_REPAIRS = Permission("read-all-repairs", Role.OPERATIONS, Role.AUDITOR,
 WORK_REPAIRS = Permission("work-repairs", Role.OPERATIONS)
 READ_REFERENCE_DATA = Permission("read-reference-data", *Role)
 MAINTAIN_REFERENCE_DATA = Permission("maintain-reference-data", Role.OPERATIONS)
-READ_PROPOSALS = Permission("read-proposals", Role.OPERATIONS, Role.AUDITOR)
 DECIDE_PROPOSALS = Permission("decide-proposals", Role.OPERATIONS)
 READ_BUSINESS_DAYS = Permission("read-business-days", *Role)
 KEEP_BUSINESS_DAYS = Permission("keep-business-days", Role.OPERATIONS)

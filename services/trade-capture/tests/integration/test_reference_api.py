@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from backoffice_chassis import Role
-from backoffice_chassis.testing import FixedClock, app_for, as_caller, client_for, unguarded_routes
+from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for, as_caller, client_for, unguarded_routes
 from trade_capture.main import MIGRATIONS, TradeCaptureSettings, build
 
 pytestmark = pytest.mark.integration
@@ -53,7 +53,9 @@ async def database_url(migrated_database: Callable[[Path], Awaitable[str]]) -> s
 
 @pytest.fixture(scope="module")
 async def app(database_url: str) -> AsyncIterator[FastAPI]:
-    settings = TradeCaptureSettings(database_url=database_url, issuer_url="http://issuer.test")
+    settings = TradeCaptureSettings(
+        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY
+    )
     async with app_for(build(settings, FixedClock())) as app:
         yield app
 
@@ -198,7 +200,7 @@ async def test_a_cycle_on_an_unknown_calendar_is_refused(client: httpx.AsyncClie
         ("/reference/instruments?active=perhaps", 422),
         ("/reference/instruments?isin=%00", 422),
         ("/reference/instruments?cursor=nonsense", 422),
-        ("/reference/settlement-instruction-proposals?status=LOST", 422),
+        ("/approvals?status=LOST", 422),
     ],
 )
 async def test_unknown_keys_and_bad_filters_are_problems(
@@ -223,14 +225,28 @@ SSI = {
 async def test_four_eyes_see_each_change_of_a_settlement_instruction(client: httpx.AsyncClient) -> None:
     assert (await load(client, "settlement-instructions", SSI))["changed"] == 1
     assert (await load(client, "settlement-instructions", {**SSI, "cash_account": "C-2"}))["proposed"] == 1
-    proposals = "/reference/settlement-instruction-proposals"
-    [waiting] = (await client.get(proposals, params={"status": "PENDING"})).json()["items"]
-    approve = f"{proposals}/{waiting['proposal_id']}/approve"
-    assert (await client.post(approve)).status_code == 403
-    assert (await client.post(approve, headers=CHECKER)).json()["status"] == "APPROVED"
-    assert (await client.post(approve, headers=CHECKER)).status_code == 409
+    filters = {"kind": "settlement-instruction-change", "status": "PROPOSED"}
+    [waiting] = (await client.get("/approvals", params=filters)).json()["items"]
+    assert waiting["object_id"] == "549300HBJLRO8YFMI370/DTCYUS33XXX/USD"
+    approve = f"/approvals/{waiting['approval_id']}/approve"
+    assert (await client.post(approve, json={})).status_code == 403
+    assert (await client.post(approve, json={}, headers=CHECKER)).json()["status"] == "APPROVED"
+    assert (await client.post(approve, json={}, headers=CHECKER)).status_code == 409
     item = "/reference/settlement-instructions/549300HBJLRO8YFMI370/DTCYUS33XXX/USD"
     assert (await client.get(item)).json()["cash_account"] == "C-2"
+
+
+async def test_no_account_stands_in_the_audit_log_in_clear(client: httpx.AsyncClient) -> None:
+    await load(
+        client, "settlement-instructions", {**SSI, "currency": "EUR", "cash_account": "SECRET-ACCOUNT"}
+    )
+    await load(client, "settlement-instructions", {**SSI, "currency": "EUR", "cash_account": "SECRET-TOO"})
+    entries = await client.get(
+        "/audit/entries", headers=as_caller("anna", Role.AUDITOR), params={"limit": 1000}
+    )
+    assert "settlement-instructions" in entries.text
+    assert "masked:" in entries.text
+    assert "SECRET" not in entries.text
 
 
 async def test_the_business_day_is_opened_rolled_and_closed(client: httpx.AsyncClient) -> None:

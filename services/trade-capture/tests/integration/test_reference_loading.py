@@ -5,15 +5,17 @@ from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from backoffice_chassis import Problem
+from backoffice_chassis import Approval, Problem
+from backoffice_chassis.approvals import store
 from backoffice_events.contracts.hr import Employee, EmployeeHired
 from backoffice_events.contracts.reference import BusinessDayClosed, BusinessDayOpened
 from backoffice_events.contracts.vocabulary import InstrumentType
 from backoffice_events.messaging import Batch, UnitOfWork
-from trade_capture.reference import business_days, kinds, loading, proposals, tables
+from trade_capture.reference import business_days, kinds, loading, proposals
+from trade_capture.reference.business_days import Moved
 from trade_capture.reference.cache import ReferenceCache
 from trade_capture.reference.domain import (
     Calendar,
@@ -145,24 +147,16 @@ async def test_a_changed_settlement_instruction_waits_for_a_second_person(unit: 
     assert [row.row for row in refused.refused] == [0]
 
 
-async def proposed(unit: UnitOfWork) -> str:
+async def proposed(unit: UnitOfWork) -> Approval:
     await proposals.load_settlement_instructions(unit, [(0, SSI)], recorded_by="maker")
     moved = replace(SSI, cash_account="C-2", effective_from=date(2026, 12, 1))
     await proposals.load_settlement_instructions(unit, [(0, moved)], recorded_by="maker")
-    query = select(tables.settlement_instruction_proposal.c.proposal_id)
-    return str((await unit.connection.execute(query)).scalar_one())
-
-
-async def test_the_maker_of_a_change_cannot_approve_it(unit: UnitOfWork) -> None:
-    proposal = await proposed(unit)
-    with pytest.raises(Problem) as refused:
-        await proposals.approve(unit, proposal, "maker")
-    assert (refused.value.status, refused.value.type) == (403, "four-eyes")
+    [waiting] = await store.waiting(unit, proposals.CHANGES)
+    return replace(waiting, decided_by="checker")
 
 
 async def test_an_approved_change_holds_from_its_effective_date(unit: UnitOfWork) -> None:
-    decided = await proposals.approve(unit, await proposed(unit), "checker")
-    assert (decided.status, decided.decided_by) == ("APPROVED", "checker")
+    await proposals.put_into_force(unit, await proposed(unit))
     data = await ReferenceCache().load(unit.connection)
 
     def account(on: date) -> str | None:
@@ -173,20 +167,20 @@ async def test_an_approved_change_holds_from_its_effective_date(unit: UnitOfWork
     assert [account(day) for day in days] == [None, "C-1", "C-2"]
 
 
-async def test_a_proposal_is_decided_once(unit: UnitOfWork) -> None:
-    proposal = await proposed(unit)
-    await proposals.reject(unit, proposal, "checker", "wrong account")
+async def test_a_change_of_what_has_changed_since_is_not_put_into_force(unit: UnitOfWork) -> None:
+    approval = await proposed(unit)
+    await proposals.put_into_force(unit, approval)
     with pytest.raises(Problem) as refused:
-        await proposals.approve(unit, proposal, "checker")
-    assert refused.value.type == "decided-already"
+        await proposals.put_into_force(unit, approval)
+    assert refused.value.type == "outdated-proposal"
 
 
 async def test_a_day_opens_closes_and_rolls_over_a_holiday(unit: UnitOfWork) -> None:
     await take(unit, kinds.CALENDARS, US)
     await business_days.move(unit, "US", open_day, date(2026, 11, 25), "ops")
-    day = await business_days.move(unit, "US", roll_day, date(2026, 11, 25), "ops")
+    day = (await business_days.move(unit, "US", roll_day, date(2026, 11, 25), "ops")).after
     assert (day.business_date, day.version) == (date(2026, 11, 27), 3)
-    assert await business_days.move(unit, "US", roll_day, date(2026, 11, 25), "ops") == day
+    assert await business_days.move(unit, "US", roll_day, date(2026, 11, 25), "ops") == Moved(day, day)
     assert [type(event) for event in unit.published[1:]] == [
         BusinessDayOpened,
         BusinessDayClosed,

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from backoffice_chassis import Role
-from backoffice_chassis.testing import FixedClock, app_for, as_caller, client_for, unguarded_routes
+from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for, as_caller, client_for, unguarded_routes
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.messaging import Batch, Transactions, UnitOfWork
@@ -49,7 +49,9 @@ async def transactions(database_url: str) -> AsyncIterator[Transactions]:
 
 @pytest.fixture(scope="module")
 async def app(database_url: str, transactions: Transactions) -> AsyncIterator[FastAPI]:
-    settings = TradeCaptureSettings(database_url=database_url, issuer_url="http://issuer.test")
+    settings = TradeCaptureSettings(
+        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY
+    )
     async with app_for(build(settings, FixedClock(NOW))) as app:
         yield app
 

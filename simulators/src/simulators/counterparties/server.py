@@ -10,6 +10,7 @@ from decimal import Decimal
 import structlog
 from aiokafka.errors import KafkaError
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.contracts.counterparty import COUNTERPARTY_CONFIRMATIONS
 from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES
 from backoffice_events.kafka_consumer import KafkaConsumer
@@ -28,29 +29,28 @@ _GROUP = "simulators.counterparties"
 _RETRY_SECONDS = 1.0
 
 
-async def serve(settings: CounterpartySettings, stop: asyncio.Event) -> None:
+async def serve(settings: CounterpartySettings, brokers: Brokers, stop: asyncio.Event) -> None:
     """Run until `stop` is set. A broker that is away is waited for."""
     while not stop.is_set():
         try:
-            await _run(settings, stop)
+            await _run(settings, brokers, stop)
         except KafkaError as error:
             log.warning("the broker does not answer; starting again from the topics", error=repr(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _RETRY_SECONDS)
 
 
-async def _run(settings: CounterpartySettings, stop: asyncio.Event) -> None:
-    servers = settings.kafka_bootstrap_servers
+async def _run(settings: CounterpartySettings, brokers: Brokers, stop: asyncio.Event) -> None:
     market = Market()
     record = OwnRecord(settings.record)
-    mailroom = Mailroom(settings, await _sent_before(servers))
+    mailroom = Mailroom(settings, await _sent_before(brokers))
     firms = Counterparties(market)
     behaviour = Behaviour(settings.rates, settings.seed)
     async with (
-        Publisher(bootstrap_servers=servers, source=SOURCE) as publisher,
-        reading(servers, REFERENCE_TOPICS) as facts,
-        reading(servers, [FRONTOFFICE_TRADES]) as trades,
-        progress(servers, _GROUP) as answered,
+        Publisher(brokers=brokers, source=SOURCE) as publisher,
+        reading(brokers, REFERENCE_TOPICS) as facts,
+        reading(brokers, [FRONTOFFICE_TRADES]) as trades,
+        progress(brokers, _GROUP) as answered,
     ):
         await _learn(market, facts)
         while not stop.is_set():
@@ -76,9 +76,9 @@ async def _learn(market: Market, facts: KafkaConsumer) -> None:
             market.learn(received.event)
 
 
-async def _sent_before(servers: str) -> frozenset[str]:
+async def _sent_before(brokers: Brokers) -> frozenset[str]:
     ids: set[str] = set()
-    async with reading(servers, [COUNTERPARTY_CONFIRMATIONS]) as confirmations:
+    async with reading(brokers, [COUNTERPARTY_CONFIRMATIONS]) as confirmations:
         async for records in until_now(confirmations):
             ids.update(received.event_id for received in decoded(records))
     return frozenset(ids)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from simulators.counterparties.behaviour import Rates
@@ -23,11 +23,6 @@ class CounterpartySettings(BaseSettings):
         cli_prog_name="python -m simulators.counterparties",
     )
 
-    kafka_bootstrap_servers: str = Field(
-        default="127.0.0.1:9092",
-        validation_alias=AliasChoices("kafka_bootstrap_servers", "BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS"),
-        description="Kafka brokers to start from (environment: BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS).",
-    )
     seed: str = Field(
         default="1", max_length=64, description="Another seed draws another fate for each trade."
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 from aiokafka.errors import KafkaError
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.cloudevents import attribute_or_none
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.csd import (
@@ -39,11 +40,11 @@ _TOPICS = {topic.name for topic in (*_FACTS, CSD_INSTRUCTIONS, CSD_ADVICES)}
 _RETRY_SECONDS = 1.0
 
 
-async def serve(settings: CsdSettings, stop: asyncio.Event) -> None:
+async def serve(settings: CsdSettings, brokers: Brokers, stop: asyncio.Event) -> None:
     """Run until `stop` is set. A broker that is away is waited for."""
     while not stop.is_set():
         try:
-            await _run(settings, stop)
+            await _run(settings, brokers, stop)
         except KafkaError as error:
             log.warning("the broker does not answer; starting again from the topics", error=repr(error))
             await _pause(stop)
@@ -54,17 +55,16 @@ async def _pause(stop: asyncio.Event) -> None:
         await asyncio.wait_for(stop.wait(), _RETRY_SECONDS)
 
 
-async def _run(settings: CsdSettings, stop: asyncio.Event) -> None:
-    servers = settings.kafka_bootstrap_servers
-    await _wait_for_topics(servers, stop)
-    async with Publisher(bootstrap_servers=servers, source=SOURCE) as publisher:
+async def _run(settings: CsdSettings, brokers: Brokers, stop: asyncio.Event) -> None:
+    await _wait_for_topics(brokers, stop)
+    async with Publisher(brokers=brokers, source=SOURCE) as publisher:
         voice = _Voice(publisher, OwnRecord(settings.record))
-        said = await _said_before(servers)
+        said = await _said_before(brokers)
         depository = Depository(Behaviour(settings.rates, settings.seed), said)
         async with (
-            reading(servers, _FACTS) as facts,
-            reading(servers, [CSD_INSTRUCTIONS]) as orders,
-            progress(servers, _GROUP) as answered,
+            reading(brokers, _FACTS) as facts,
+            reading(brokers, [CSD_INSTRUCTIONS]) as orders,
+            progress(brokers, _GROUP) as answered,
         ):
             async for records in until_now(facts):
                 _hear(depository, records)
@@ -78,8 +78,8 @@ async def _run(settings: CsdSettings, stop: asyncio.Event) -> None:
             await _go_on(depository, voice, (facts, orders), answered, stop)
 
 
-async def _wait_for_topics(servers: str, stop: asyncio.Event) -> None:
-    consumer = KafkaConsumer(bootstrap_servers=servers)
+async def _wait_for_topics(brokers: Brokers, stop: asyncio.Event) -> None:
+    consumer = KafkaConsumer(**brokers.options())
     await consumer.start()
     try:
         while not stop.is_set() and (missing := _TOPICS - await consumer.topics()):
@@ -114,10 +114,10 @@ async def _go_on(
         await asyncio.gather(*polls.values(), stopped, return_exceptions=True)
 
 
-async def _said_before(servers: str) -> frozenset[str]:
+async def _said_before(brokers: Brokers) -> frozenset[str]:
     """Return the event ids of all advices on the topic."""
     ids: set[str] = set()
-    async with reading(servers, [CSD_ADVICES]) as advices:
+    async with reading(brokers, [CSD_ADVICES]) as advices:
         async for records in until_now(advices):
             ids.update(attribute_or_none(record.headers, "ce_id") or "" for record in records)
     return frozenset(ids)

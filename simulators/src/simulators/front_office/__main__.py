@@ -9,24 +9,26 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
+from backoffice_chassis.settings import KafkaSettings
+from backoffice_events.brokers import Brokers
 from simulators.front_office.desk import NobodyThereError
 from simulators.front_office.replay import replay
 from simulators.front_office.settings import FrontOfficeSettings
 
 
-async def _main(settings: FrontOfficeSettings) -> int:
+async def _main(settings: FrontOfficeSettings, brokers: Brokers) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    return await replay(settings, stop)
+    return await replay(settings, brokers, stop)
 
 
 def main() -> None:
     """Replay, and print how many records were published. Exit code 2: wrong settings; 1: nothing to go on with."""
     try:
         settings = CliApp.run(FrontOfficeSettings)
-        published = asyncio.run(_main(settings))
+        published = asyncio.run(_main(settings, KafkaSettings().brokers))
     except (ValidationError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None

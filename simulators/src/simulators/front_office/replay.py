@@ -8,6 +8,7 @@ from itertools import islice
 
 import structlog
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.publisher import Publisher
 from backoffice_events.records import Record
 from simulators.front_office.bad_data import BAD_DATA
@@ -27,14 +28,14 @@ _STEP_SECONDS = 0.1
 _MOST_AT_ONCE = 500
 
 
-async def replay(settings: FrontOfficeSettings, stop: asyncio.Event) -> int:
+async def replay(settings: FrontOfficeSettings, brokers: Brokers, stop: asyncio.Event) -> int:
     """Publish until the tape ends or `stop` is set; return how many records the broker took."""
-    market = await known_market(settings.kafka_bootstrap_servers)
+    market = await known_market(brokers)
     acts = scenario(settings, market)
     record = OwnRecord(settings.record)
     published = 0
     try:
-        async with Publisher(bootstrap_servers=settings.kafka_bootstrap_servers, source=SOURCE) as publisher:
+        async with Publisher(brokers=brokers, source=SOURCE) as publisher:
             async for batch in _paced(acts, settings.rate, stop):
                 await publisher.send([_record(publisher, act) for act in batch])
                 record.write(batch)
@@ -62,10 +63,10 @@ def scenario(settings: FrontOfficeSettings, market: Market) -> Iterator[Act]:
     return play(read_tape(settings.data, settings.trades), desk, rates, draw)
 
 
-async def known_market(servers: str) -> Market:
+async def known_market(brokers: Brokers) -> Market:
     """Return what the reference topics say now."""
     market = Market()
-    async with reading(servers, MARKET_TOPICS) as consumer:
+    async with reading(brokers, MARKET_TOPICS) as consumer:
         async for records in until_now(consumer):
             for received in decoded(records):
                 market.learn(received.event)

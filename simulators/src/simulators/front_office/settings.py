@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Rate = Annotated[Decimal, Field(ge=0, le=1)]
@@ -21,11 +21,6 @@ class FrontOfficeSettings(BaseSettings):
         cli_prog_name="python -m simulators.front_office",
     )
 
-    kafka_bootstrap_servers: str = Field(
-        default="127.0.0.1:9092",
-        validation_alias=AliasChoices("kafka_bootstrap_servers", "BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS"),
-        description="Kafka brokers to start from (environment: BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS).",
-    )
     data: Path = Field(default=Path("data"), description="Folder of the data that the product ships.")
     record: Path = Field(
         default=Path("front-office.jsonl"),

@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeAlias
 
 import asyncpg
 
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack.ports import LOOPBACK
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -21,7 +21,7 @@ class Row(Protocol):
 Rows: TypeAlias = Sequence[Row]
 
 
-def superuser_url(platform: Platform, database: str) -> str:
+def superuser_url(platform: Stack, database: str) -> str:
     """Return the URL of a database for the superuser."""
     return f"postgresql://postgres:{platform.plan.admin_password}@{LOOPBACK}:{platform.plan.ports['postgres']}/{database}"
 

@@ -16,7 +16,7 @@ from backoffice_cli.auditor.evidence.records import Records, read_records
 from backoffice_cli.auditor.evidence.settlement import SettlementRows, read_settlement
 from backoffice_cli.auditor.evidence.topics import Topics, read_topics
 from backoffice_cli.auditor.evidence.trade_capture import TradeCaptureRows, read_trade_capture
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES
 
 ExecutionKey = tuple[str, str]
@@ -44,7 +44,7 @@ class Evidence:
     messaging: Mapping[str, MessagingRows]
 
 
-async def gather(platform: Platform, folder: Path) -> Evidence:
+async def gather(platform: Stack, folder: Path) -> Evidence:
     """Read everything. Raises KafkaError, OSError or PostgresError when a side does not answer."""
     records = await asyncio.to_thread(read_records, folder)
     topics = await read_topics(platform.bootstrap_servers, records.starts.topics)

@@ -5,9 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from backoffice_cli.commands.events.handling import PATH, chosen_ids, handle, report
+from backoffice_cli.commands.events.handling import (
+    PATH,
+    chosen_ids,
+    discarded_on_trial,
+    proposed,
+    redriven,
+    report,
+)
 from backoffice_cli.commands.events.owners import DryRun, Owners, Person, Role, Service, Since, Why, iso
-from backoffice_cli.commands.events.tables import show_entries, words
+from backoffice_cli.commands.events.tables import show_approvals, show_entries, words
 from backoffice_cli.commands.options import AsJson, StateFolder
 from backoffice_cli.console import failures, print_json
 from backoffice_cli.platform import Platform
@@ -92,7 +99,8 @@ def show(
     """
     with failures():
         owners = Owners(Platform.running(state.resolve()), service)
-        letter = owners.found(f"{PATH}/{dead_letter_id}", f"a dead letter {dead_letter_id}")
+        what = f"a dead letter {dead_letter_id}"
+        letter = owners.found(f"{PATH}/{dead_letter_id}", what, listing="backoffice events dlq list")
         owner = Owners(owners.platform, letter["service"])
         actions = [_without_service(each) for each in owner.listed(f"{PATH}/{dead_letter_id}/actions")]
     print_json({**letter, "actions": actions})
@@ -155,7 +163,7 @@ def redrive(  # noqa: PLR0917  each is an option of the command
     with failures():
         owners = Owners(Platform.running(state.resolve()), service, role, person)
         chosen = chosen_ids(owners, ids, filters, limit)
-        handled = handle(owners, "redrive", chosen, reason, dry_run=dry_run)
+        handled = redriven(owners, chosen, reason, dry_run=dry_run)
     report(handled, as_json=as_json, dry_run=dry_run)
 
 
@@ -178,9 +186,10 @@ def discard(  # noqa: PLR0917  each is an option of the command
     person: Person = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Give dead letters up. They stay on record, never take effect, and the events parked behind them go on.
+    """Propose to give dead letters up: another person approves, `backoffice approvals approve`.
 
-    Without ids at least one criterion is needed. Exit code 1 when one could not be discarded.
+    They stay on record, never take effect, and the events parked behind them go on. Without ids at least one criterion
+    is needed. Exit code 1 when one could not be discarded.
 
     Example: `backoffice events dlq discard --service trade-capture --failure "not JSON" --reason "garbage from a test"`
     """
@@ -190,8 +199,11 @@ def discard(  # noqa: PLR0917  each is an option of the command
     with failures():
         owners = Owners(Platform.running(state.resolve()), service, role, person)
         chosen = chosen_ids(owners, ids, filters, limit)
-        handled = handle(owners, "discard", chosen, reason, dry_run=dry_run)
-    report(handled, as_json=as_json, dry_run=dry_run)
+        found = (discarded_on_trial if dry_run else proposed)(owners, chosen, reason)
+    if dry_run:
+        report(found, as_json=as_json, dry_run=True)
+    else:
+        show_approvals(found, as_json=as_json)
 
 
 def _filters(  # noqa: PLR0917  the options, in their order

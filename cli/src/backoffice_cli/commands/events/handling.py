@@ -1,5 +1,6 @@
 """Dead letters dealt with many at a time: which, in what parts, and what is said of it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import typer
@@ -18,42 +19,61 @@ def chosen_ids(
     """Return the ids to be dealt with, by service: each once, so that one which is refused again is not tried again."""
     chosen: dict[str, list[str]] = {name: [] for name in owners.names}
     for each in ids or ():
-        chosen[owners.found(f"{PATH}/{each}", f"a dead letter {each}")["service"]].append(each)
+        found = owners.found(f"{PATH}/{each}", f"a dead letter {each}", listing="backoffice events dlq list")
+        chosen[found["service"]].append(each)
     if not ids:
         for letter in owners.listed(PATH, status="open", **filters):
             chosen[letter["service"]].append(letter["id"])
-    return {name: found[:limit] for name, found in chosen.items() if found}
+    return {name: letters[:limit] for name, letters in chosen.items() if letters}
 
 
-def handle(
-    owners: Owners, action: str, chosen: dict[str, list[str]], reason: str, *, dry_run: bool
+def redriven(
+    owners: Owners, chosen: dict[str, list[str]], reason: str, *, dry_run: bool
 ) -> list[dict[str, Any]]:
-    """Redrive or discard them, part by part; return what became of each, with its service."""
+    """Redrive them, part by part; return what became of each, with its service."""
     handled = []
     for service, ids in chosen.items():
         rest = list(ids)
         while rest:
             asked = rest[:AT_ONCE]
-            done = _send(owners, service, action, asked, {"reason": reason, "dry_run": dry_run})
+            done = _redrive(owners, service, asked, {"reason": reason, "dry_run": dry_run})
             handled += [{"service": service, **each} for each in done]
             rest = [each for each in rest if each not in {one["id"] for one in done}]
     return handled
 
 
-def _send(
-    owners: Owners, service: str, action: str, ids: list[str], how: dict[str, Any]
-) -> list[dict[str, Any]]:
+def proposed(owners: Owners, chosen: dict[str, list[str]], reason: str) -> list[dict[str, Any]]:
+    """Propose to discard them, part by part; return the approvals that are needed, each with its service."""
+    return [{"service": service, **made} for service, made in _discards(owners, chosen, {"reason": reason})]
+
+
+def discarded_on_trial(owners: Owners, chosen: dict[str, list[str]], reason: str) -> list[dict[str, Any]]:
+    """Return what would become of each if they were discarded, with its service."""
+    answers = _discards(owners, chosen, {"reason": reason, "dry_run": True})
+    return [{"service": service, **each} for service, answer in answers for each in answer["items"]]
+
+
+def _discards(
+    owners: Owners, chosen: dict[str, list[str]], how: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for service, ids in chosen.items():
+        for first in range(0, len(ids), AT_ONCE):
+            part = {"ids": ids[first : first + AT_ONCE], "limit": AT_ONCE}
+            yield service, owners.post(service, f"{PATH}/discard", {**part, **how})
+
+
+def _redrive(owners: Owners, service: str, ids: list[str], how: dict[str, Any]) -> list[dict[str, Any]]:
     """Send one part. A single one is named in the path, so that one which is done already says so."""
     if len(ids) == 1:
-        return [owners.post(service, f"{PATH}/{ids[0]}/{action}", how)]
-    answer = owners.post(service, f"{PATH}/{action}", {"ids": ids, "limit": AT_ONCE, **how})
+        return [owners.post(service, f"{PATH}/{ids[0]}/redrive", how)]
+    answer = owners.post(service, f"{PATH}/redrive", {"ids": ids, "limit": AT_ONCE, **how})
     done: list[dict[str, Any]] = answer["items"]
     if answer["remaining"]:
         if not done:
             raise StackError(f"{service} took none of {len(ids)} in its time.", "Try fewer at a time.")
         return done
     known = {one["id"] for one in done}  # what somebody else dealt with meanwhile is no longer open
-    return done + [_send(owners, service, action, [each], how)[0] for each in ids if each not in known]
+    return done + [_redrive(owners, service, [each], how)[0] for each in ids if each not in known]
 
 
 def report(handled: list[dict[str, Any]], *, as_json: bool, dry_run: bool) -> None:

@@ -14,7 +14,8 @@ from backoffice_cli.commands.options import AsJson, StateFolder
 from backoffice_cli.console import Exit, console, failures, print_json
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError
-from backoffice_events.messaging import lag as broker
+from backoffice_events.brokers import Brokers
+from backoffice_events.messaging import lag as lags
 
 SECONDS_BETWEEN = 5
 PATIENCE_SECONDS = 30
@@ -42,9 +43,9 @@ def lag(
     Example: `backoffice events lag --group 'ledger.*' --watch`
     """
     with failures():
-        servers = Platform.running(state.resolve()).bootstrap_servers
+        brokers = Platform.running(state.resolve()).brokers
         while True:
-            found = _measured(servers, group)
+            found = _measured(brokers, group)
             if as_json:
                 print_json(found)
             else:
@@ -57,9 +58,9 @@ def lag(
         raise typer.Exit(Exit.FAILED)
 
 
-def _measured(servers: str, pattern: str | None) -> list[dict[str, Any]]:
+def _measured(brokers: Brokers, pattern: str | None) -> list[dict[str, Any]]:
     try:
-        found = asyncio.run(asyncio.wait_for(_ask(servers, pattern), PATIENCE_SECONDS))
+        found = asyncio.run(asyncio.wait_for(_ask(brokers, pattern), PATIENCE_SECONDS))
     except (KafkaError, TimeoutError) as error:
         why = str(error) or f"nothing within {PATIENCE_SECONDS} s"
         raise StackError(f"The broker does not answer: {why}.", "See: backoffice status") from error
@@ -67,12 +68,12 @@ def _measured(servers: str, pattern: str | None) -> list[dict[str, Any]]:
     return [_document(each, now) for each in found]
 
 
-async def _ask(servers: str, pattern: str | None) -> list[broker.GroupLag]:
-    names = [name for name in await broker.group_names(servers) if pattern is None or fnmatch(name, pattern)]
-    return await broker.measure(servers, dict.fromkeys(names, ()))
+async def _ask(brokers: Brokers, pattern: str | None) -> list[lags.GroupLag]:
+    names = [name for name in await lags.group_names(brokers) if pattern is None or fnmatch(name, pattern)]
+    return await lags.measure(brokers, dict.fromkeys(names, ()))
 
 
-def _document(found: broker.GroupLag, now: datetime) -> dict[str, Any]:
+def _document(found: lags.GroupLag, now: datetime) -> dict[str, Any]:
     partitions = [
         {
             "topic": each.topic,

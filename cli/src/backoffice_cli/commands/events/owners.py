@@ -51,14 +51,17 @@ class Owners:
             answer: dict[str, Any] = body_of(client.post(path, json=document))
         return answer
 
-    def found(self, path: str, what: str) -> dict[str, Any]:
-        """Return the one item of a path, with its service. Raises StackError when no service has it."""
+    def found(self, path: str, what: str, *, listing: str) -> dict[str, Any]:
+        """Return the one item of a path, with its service. Raises StackError when no service has it.
+
+        listing: the command that lists what there is.
+        """
         for name in self.names:
             with self.platform.client(name, self.role, self.person) as client:
                 response = client.get(path)
             if response.status_code != NOT_FOUND:
                 return {"service": name, **body_of(response)}
-        raise StackError(f"No service has {what}.", "List them: backoffice events dlq list")
+        raise StackError(f"No service has {what}.", f"List them: {listing}")
 
 
 def moment(since: str | None) -> datetime | None:

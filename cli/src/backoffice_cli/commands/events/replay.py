@@ -10,7 +10,7 @@ import typer
 
 from backoffice_cli.commands.options import AsJson, StateFolder
 from backoffice_cli.console import console, failures, print_json, progress
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.paths import repository_root
@@ -35,7 +35,7 @@ def replay(state: StateFolder, consumer: Consumer, as_json: AsJson = False) -> N
     Example: `backoffice events replay ledger.trades`
     """
     with failures():
-        platform = Platform.running(state.resolve())
+        platform = Stack.running(state.resolve())
         found = _run(platform, consumer)
     if as_json:
         print_json(found)
@@ -47,7 +47,7 @@ def replay(state: StateFolder, consumer: Consumer, as_json: AsJson = False) -> N
         raise typer.Exit(DIFFERENT)
 
 
-def _run(platform: Platform, consumer: str) -> dict[str, Any]:
+def _run(platform: Stack, consumer: str) -> dict[str, Any]:
     """Let the service itself rebuild, as the role that owns its tables."""
     entry = next((each for each in SERVICES if consumer.startswith(f"{each.name}.")), None)
     if entry is None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from backoffice_cli.console import console
+from backoffice_cli.console import console, print_json
 
 UNBROKEN = {"group", "service", "topic", "place"}
 """A name in two parts cannot be copied."""
@@ -30,6 +30,20 @@ def show_entries(entries: Iterable[tuple[str, str]]) -> None:
         console.print(f"  {explanation}", markup=False, highlight=False, soft_wrap=True)
     if none:
         console.print("None.")
+
+
+def show_approvals(found: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Print approvals, each with its service."""
+    if as_json:
+        print_json(found)
+        return
+    show_entries(
+        (
+            words(one["service"], one["approval_id"], one["kind"], one["object_id"], one["status"]),
+            f"{one['proposed_by']}: {one['reason']}; until {one['expires_at']}: {one['terms']}",
+        )
+        for one in found
+    )
 
 
 def words(*parts: object) -> str:

@@ -19,6 +19,7 @@ from backoffice_cli.commands.options import AsJson, StateFolder
 from backoffice_cli.console import console, failures
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError
+from backoffice_events.brokers import Brokers
 from backoffice_events.cloudevents import UndecodableError, decode
 from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.records import Record
@@ -58,7 +59,7 @@ def tail(  # noqa: PLR0917  each is an option of the command
         platform = Platform.running(state.resolve())
         asyncio.run(
             _tail(
-                platform.bootstrap_servers,
+                platform.brokers,
                 topics,
                 wanted=lambda event: _matches(event, key, event_type),
                 start=Start(beginning or not follow, moment(since), offset),
@@ -77,7 +78,7 @@ def _matches(event: dict[str, Any], key: str | None, event_type: str | None) -> 
 
 
 async def _tail(
-    bootstrap_servers: str,
+    brokers: Brokers,
     patterns: list[str],
     *,
     wanted: Any,
@@ -88,7 +89,7 @@ async def _tail(
     as_json: bool,
 ) -> None:
     shown = 0
-    async for record in _read(bootstrap_servers, patterns, start=start, partition=partition, follow=follow):
+    async for record in _read(brokers, patterns, start=start, partition=partition, follow=follow):
         event = readable(record)
         if wanted(event):
             _print(event, as_json=as_json)
@@ -98,11 +99,11 @@ async def _tail(
 
 
 async def _read(
-    bootstrap_servers: str, patterns: list[str], *, start: Start, partition: int | None, follow: bool
+    brokers: Brokers, patterns: list[str], *, start: Start, partition: int | None, follow: bool
 ) -> AsyncIterator[Record]:
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
+    consumer = KafkaConsumer(**brokers.options(), enable_auto_commit=False)
     try:
-        places = await _places(bootstrap_servers, patterns, partition)
+        places = await _places(brokers, patterns, partition)
         await consumer.start()
         consumer.assign(places)
         await _seek(consumer, places, start)
@@ -132,9 +133,9 @@ async def _seek(consumer: Any, places: list[TopicPartition], start: Start) -> No
             consumer.seek(place, beginnings[place] if start.from_beginning else ends[place])
 
 
-async def _places(bootstrap_servers: str, patterns: list[str], partition: int | None) -> list[TopicPartition]:
+async def _places(brokers: Brokers, patterns: list[str], partition: int | None) -> list[TopicPartition]:
     """Return the partitions of the topics that match."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(**brokers.options())
     await admin.start()
     try:
         known = sorted(await admin.list_topics())

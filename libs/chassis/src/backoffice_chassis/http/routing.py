@@ -1,4 +1,4 @@
-"""The route class behind every endpoint: token, body, one transaction, commit before the answer leaves."""
+"""The route class behind every endpoint: token, body, one transaction with its record, commit before the answer."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from backoffice_chassis.audit.trail import check_declaration, check_recorded
 from backoffice_chassis.http import idempotency
 from backoffice_chassis.http.admission import Place
 from backoffice_chassis.http.body import JsonRequest, is_json, limited
@@ -44,6 +45,7 @@ class TransactionalRoute(APIRoute):
             raise TypeError(
                 f"{self.path} says not who may call it: add `requires(permissions.…)` to the endpoint"
             )
+        check_declaration(self.path, self.methods or set(), self.dependant)
         wants_json = self.body_field is not None
         parameters = frozenset(query_parameters(self.dependant, self.openapi_extra))
 
@@ -140,12 +142,20 @@ async def _answer_once(request: Request, endpoint: Endpoint, transaction: Reques
     """Answer from the store when the request carries a key that was answered before."""
     keyed = await idempotency.IdempotentRequest.of(request)
     if keyed is None:
-        return await endpoint(request)
+        return await _answer_for_the_record(request, endpoint)
     unit = await transaction.open()
     stored = await keyed.stored_answer(unit.connection)
     if stored is not None:
         return stored
-    response = await endpoint(request)
+    response = await _answer_for_the_record(request, endpoint)
     if response.status_code < 400:
         await keyed.keep(unit.connection, response, unit.now)
+    return response
+
+
+async def _answer_for_the_record(request: Request, endpoint: Endpoint) -> Response:
+    """Answer, and make sure that a change was recorded in the audit log."""
+    response = await endpoint(request)
+    if response.status_code < 400:
+        check_recorded(request)
     return response

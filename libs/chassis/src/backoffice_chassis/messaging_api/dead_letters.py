@@ -1,16 +1,19 @@
-"""Dead letters: list them, look at one, redrive or discard, and see what people did with them."""
+"""Dead letters: list them, look at one, redrive, propose to discard, and see what people did with them."""
 
 import base64
 from typing import Annotated, Any
 
-from fastapi import Query, Request
+from fastapi import Query, Request, Response
 from sqlalchemy import Row
 
+from backoffice_chassis.approvals import store
+from backoffice_chassis.approvals.dead_letters import NAME
+from backoffice_chassis.approvals.schemas import ApprovalView
 from backoffice_chassis.http.paging import Page, PageRequest, Paging, fetch_page
-from backoffice_chassis.http.problems import FieldError, invalid, not_found
+from backoffice_chassis.http.problems import FieldError, conflict, invalid, not_found
 from backoffice_chassis.http.routing import Router, Unit
 from backoffice_chassis.http.vocabulary import Id
-from backoffice_chassis.messaging_api.access import Operator, Reader
+from backoffice_chassis.messaging_api.access import Operator, Reader, Recorder, by
 from backoffice_chassis.messaging_api.schemas import (
     ActionsWanted,
     ActionTaken,
@@ -24,7 +27,6 @@ from backoffice_chassis.messaging_api.schemas import (
     handled,
 )
 from backoffice_chassis.resources import resources_of
-from backoffice_chassis.security.principal import Principal
 from backoffice_events.messaging import UnitOfWork, actions, dead_letters
 from backoffice_events.messaging.actions import Action, By
 from backoffice_events.messaging.headers import unpack
@@ -70,47 +72,60 @@ async def list_actions(
 
 
 @router.post("/dead-letters/{dead_letter_id}/redrive")
-async def redrive(dead_letter_id: Id, why: Why, request: Request, principal: Operator) -> Handled:
+async def redrive(
+    dead_letter_id: Id, why: Why, request: Request, principal: Operator, audit: Recorder
+) -> Handled:
     """Hand it to its consumer again, and the events parked behind it after it, in order."""
     redriver = resources_of(request).messaging.redriver
-    answer = await redriver.redrive(
-        dead_letter_id, actor=principal.subject, why=why.reason, dry_run=why.dry_run
-    )
-    return handled(answer, dry_run=why.dry_run)
-
-
-@router.post("/dead-letters/{dead_letter_id}/discard")
-async def discard(dead_letter_id: Id, why: Why, request: Request, principal: Operator) -> Handled:
-    """Give it up; it stays on record, and the events parked behind it go on."""
-    redriver = resources_of(request).messaging.redriver
-    answer = await redriver.discard(
-        dead_letter_id, actor=principal.subject, why=why.reason, dry_run=why.dry_run
-    )
+    answer = await redriver.redrive(dead_letter_id, by(principal, why, audit), dry_run=why.dry_run)
     return handled(answer, dry_run=why.dry_run)
 
 
 @router.post("/dead-letters/redrive")
-async def redrive_selection(selection: Selection, request: Request, principal: Operator) -> HandledSelection:
+async def redrive_selection(
+    selection: Selection, request: Request, principal: Operator, audit: Recorder
+) -> HandledSelection:
     """Redrive the open dead letters that match, oldest first, each in a transaction of its own.
 
     To go through more of them than one request takes, list them first and send their ids in parts: those that are
     refused again stay open, and would match again.
     """
-    return await _take_selection(request, Action.REDRIVE, selection, principal)
+    return await _take_selection(request, Action.REDRIVE, selection, by(principal, selection, audit))
 
 
-@router.post("/dead-letters/discard")
-async def discard_selection(selection: Selection, request: Request, principal: Operator) -> HandledSelection:
-    """Discard the open dead letters that match, oldest first. At least one criterion has to be given."""
+@router.post("/dead-letters/discard", status_code=201, response_model=ApprovalView | HandledSelection)
+async def discard_selection(  # noqa: PLR0917  what it takes to propose
+    selection: Selection,
+    request: Request,
+    unit: Unit,
+    principal: Operator,
+    audit: Recorder,
+    response: Response,
+) -> Any:
+    """Propose to discard the open dead letters that match; another person approves, `POST /approvals/{id}/approve`.
+
+    At least one criterion has to be given. They stay on record, and the events parked behind them go on. A dry run
+    shows what would become of each, and proposes nothing.
+    """
     if selection.filter() == dead_letters.Filter(status=dead_letters.OPEN):
         raise invalid(
             [FieldError("/body", "say which: ids, consumer, topic, key, event_type, failure or a time")]
         )
-    return await _take_selection(request, Action.DISCARD, selection, principal)
+    if selection.dry_run:
+        response.status_code = 200
+        return await _take_selection(request, Action.DISCARD, selection, by(principal, selection, audit))
+    rows = await dead_letters.listed(unit.connection, selection.filter(), limit=selection.limit)
+    if not rows:
+        raise conflict("nothing-open", "No open dead letter matches: list them, GET /messaging/dead-letters.")
+    terms = {"ids": [str(row.id) for row in rows]}
+    kind = resources_of(request).approvals.named(NAME)
+    [made] = await store.propose(unit, kind, [(None, terms)], by=principal.subject, reason=selection.reason)
+    await audit.record(unit, made.approval_id, after=made)
+    return ApprovalView.model_validate(made)
 
 
 async def _take_selection(
-    request: Request, action: Action, selection: Selection, principal: Principal
+    request: Request, action: Action, selection: Selection, who: By
 ) -> HandledSelection:
     """Take on what matches, for at most half the time that a request may last: what is done is then answered for."""
     resources = resources_of(request)
@@ -121,7 +136,7 @@ async def _take_selection(
     answers = await resources.messaging.redriver.take_all(
         action,
         rows,
-        By(principal.subject, selection.reason),
+        who,
         dry_run=selection.dry_run,
         seconds=resources.settings.request_timeout_seconds / 2,
     )

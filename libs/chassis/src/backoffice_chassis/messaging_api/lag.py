@@ -51,7 +51,7 @@ async def get_lag(request: Request, _: Reader) -> list[GroupLag]:
     groups = {spec.group: [topic.name for topic in spec.topics] for spec in specs}
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            found = await lag.measure(resources_of(request).settings.kafka_bootstrap_servers, groups)
+            found = await lag.measure(resources_of(request).settings.brokers, groups)
     except (KafkaError, TimeoutError) as error:
         raise unavailable("The broker does not answer: try again once it does.") from error
     now = messaging.transactions.clock()

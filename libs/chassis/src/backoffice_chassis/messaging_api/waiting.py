@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from backoffice_chassis.http.paging import Page, Paging, fetch_page
 from backoffice_chassis.http.problems import Problem
 from backoffice_chassis.http.routing import Router, Unit
-from backoffice_chassis.messaging_api.access import Operator, Reader, Word
+from backoffice_chassis.messaging_api.access import Operator, Reader, Recorder, Word, by
 from backoffice_chassis.messaging_api.schemas import Handled, Why, handled
 from backoffice_chassis.resources import resources_of
 from backoffice_events.cloudevents import attribute_or_none
@@ -114,7 +114,7 @@ async def list_parked(
 
 
 @router.post("/parked/release")
-async def release(wanted: Release, request: Request, principal: Operator) -> Handled:
+async def release(wanted: Release, request: Request, principal: Operator, audit: Recorder) -> Handled:
     """Let the parked events of a key go on, in order, although the dead letter that they wait behind stays open.
 
     They take effect before it. Right when they do not build on it and cannot wait; where they do (a later version of
@@ -122,7 +122,7 @@ async def release(wanted: Release, request: Request, principal: Operator) -> Han
     parked. The answer's `id` is the dead letter's, under which the release is recorded.
     """
     answer = await resources_of(request).messaging.redriver.release(
-        wanted.consumer, wanted.key, actor=principal.subject, why=wanted.reason, dry_run=wanted.dry_run
+        wanted.consumer, wanted.key, by(principal, wanted, audit), dry_run=wanted.dry_run
     )
     if answer.result is Result.NOT_FOUND:
         raise Problem(404, "not-found", "Not found", f"{answer.reason}: list them, GET /messaging/parked.")

@@ -52,7 +52,7 @@ async def rebuild(service: Service, spec: ConsumerSpec) -> Outcome:
             await _keep_functions_in(live, schema)
             tables = create_async_engine(url, poolclass=NullPool, connect_args=migrations.in_schema(schema))
             transactions = Transactions(tables, source=service.source, clock=service.clock.now)
-            work = Rebuild.of(spec, transactions, service.settings.kafka_bootstrap_servers)
+            work = Rebuild.of(spec, transactions, service.settings.brokers)
             return await _until_it_holds(work, live, schema)
     finally:
         await live.dispose()

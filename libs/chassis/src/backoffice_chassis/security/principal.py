@@ -19,8 +19,10 @@ class Role(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who is calling. subject: the person (the token's `sub`): two tokens of one person are one principal, which is
-    what maker ≠ checker compares. roles: the jobs that the issuer vouches for.
+    what maker ≠ checker compares. roles: the jobs that the issuer vouches for. client: the application that the token
+    was issued to.
     """
 
     subject: str
     roles: frozenset[Role]
+    client: str | None = None

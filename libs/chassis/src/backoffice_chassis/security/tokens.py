@@ -87,7 +87,13 @@ def _principal_of(claims: dict[str, Any]) -> Principal:
     if not isinstance(subject, str) or not 0 < len(subject) <= 140 or not subject.isprintable():
         raise unauthenticated("The token's `sub` must name a person in 1 to 140 printable characters.")
     known = (_ROLES.get(role) for role in roles if isinstance(role, str)) if isinstance(roles, list) else ()
-    return Principal(subject, frozenset(role for role in known if role))
+    return Principal(subject, frozenset(role for role in known if role), _client_of(claims))
+
+
+def _client_of(claims: dict[str, Any]) -> str | None:
+    """Return the application that the token was issued to: `azp` (OpenID Connect), or `client_id` (RFC 9068)."""
+    client = claims.get("azp", claims.get("client_id"))
+    return client if isinstance(client, str) and 0 < len(client) <= 140 and client.isprintable() else None
 
 
 def _reason(error: jwt.PyJWTError, audience: str, issuer_url: str) -> str:

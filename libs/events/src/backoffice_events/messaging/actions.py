@@ -1,6 +1,6 @@
 """What people did with dead letters and parked events: who, when and why, kept for ever."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,12 +22,17 @@ class Action(StrEnum):
     RELEASE = "release"
 
 
+Witness = Callable[[UnitOfWork, Action, str, str], Awaitable[None]]
+"""Told of each action within its transaction: the unit, the action, the dead letter's id, what came of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who acts, and why."""
+    """Who acts, and why. witness: keeps a record of its own of what they did."""
 
     actor: str
     why: str
+    witness: Witness | None = None
 
 
 async def record(unit: UnitOfWork, action: Action, dead_letter_id: str, outcome: str, by: By) -> None:
@@ -41,6 +46,8 @@ async def record(unit: UnitOfWork, action: Action, dead_letter_id: str, outcome:
         "at": unit.now,
     }
     await bulk.insert(unit.connection, dead_letter_action, [row])
+    if by.witness is not None:
+        await by.witness(unit, action, dead_letter_id, outcome)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.kafka_consumer import FETCH_BYTES, KafkaConsumer
 from backoffice_events.messaging import telemetry, topics
 from backoffice_events.messaging.batch import ConsumerSpec
@@ -54,14 +55,14 @@ class Consumer:
         self,
         spec: ConsumerSpec,
         transactions: Transactions,
-        bootstrap_servers: str,
+        brokers: Brokers,
         options: ConsumerOptions | None = None,
     ) -> None:
         self.spec = spec
         self.options = options or ConsumerOptions()
         self.halted: str | None = None
         self.connected = False
-        self._bootstrap_servers = bootstrap_servers
+        self._brokers = brokers
         cap = DeadLetterCap(window=self.options.dead_letter_window, share=self.options.dead_letter_share)
         self._processor = Processor(spec, transactions, cap)
         self._stopping = asyncio.Event()
@@ -107,7 +108,7 @@ class Consumer:
     @contextlib.asynccontextmanager
     async def _joined(self) -> AsyncIterator[Any]:
         """Connect a Kafka consumer, from the committed offsets, and take leave of the group in the end."""
-        await topics.ensure_dead_letter_topics(self._bootstrap_servers, self.spec)
+        await topics.ensure_dead_letter_topics(self._brokers, self.spec)
         kafka = self._kafka = self._new_kafka()
         self._uncommitted.clear()  # what was left of another connection comes again
         kafka.subscribe([topic.name for topic in self.spec.topics], listener=_Listener(self))
@@ -125,7 +126,7 @@ class Consumer:
     def _new_kafka(self) -> Any:
         options = self.options
         return KafkaConsumer(
-            bootstrap_servers=self._bootstrap_servers,
+            **self._brokers.options(),
             group_id=self.spec.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

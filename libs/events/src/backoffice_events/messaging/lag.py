@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocol
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.kafka_consumer import KafkaConsumer
 
 FETCH_MS: Final = 500
@@ -49,41 +50,41 @@ class GroupLag:
         return sum(partition.lag for partition in self.partitions)
 
 
-async def group_names(bootstrap_servers: str) -> list[str]:
+async def group_names(brokers: Brokers) -> list[str]:
     """Return every consumer group that the broker knows. Raises KafkaError when it does not answer."""
-    async with _admin(bootstrap_servers) as admin:
+    async with _admin(brokers) as admin:
         return sorted(name for name, kind in await admin.list_consumer_groups() if kind in {"", "consumer"})
 
 
-async def measure(bootstrap_servers: str, groups: Mapping[str, Iterable[str]]) -> list[GroupLag]:
+async def measure(brokers: Brokers, groups: Mapping[str, Iterable[str]]) -> list[GroupLag]:
     """Return the lag of groups, each with the topics that it is known to read.
 
     Topics that the broker knows a group for, by its members or its commits, count too. Raises KafkaError when the
     broker does not answer.
     """
     consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
+        **brokers.options(),
         enable_auto_commit=False,
         isolation_level="read_committed",
         max_partition_fetch_bytes=FETCH_BYTES,
     )
     try:
         await consumer.start()
-        async with _admin(bootstrap_servers) as admin:
+        async with _admin(brokers) as admin:
             return [await _measure(admin, consumer, group, topics) for group, topics in groups.items()]
     finally:
         await consumer.stop()
 
 
-async def committed_offsets(bootstrap_servers: str, group: str) -> dict[TopicPartition, int]:
+async def committed_offsets(brokers: Brokers, group: str) -> dict[TopicPartition, int]:
     """Return where a group would go on, by partition; nothing of those where it has committed nothing."""
-    async with _admin(bootstrap_servers) as admin:
+    async with _admin(brokers) as admin:
         return await _committed(admin, group)
 
 
 @asynccontextmanager
-async def _admin(bootstrap_servers: str) -> AsyncIterator[Any]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+async def _admin(brokers: Brokers) -> AsyncIterator[Any]:
+    admin = AIOKafkaAdminClient(**brokers.options())
     try:
         await admin.start()
         yield admin

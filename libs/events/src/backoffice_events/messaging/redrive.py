@@ -77,13 +77,13 @@ class Redriver:
         self._transactions = transactions
         self._specs: Mapping[str, ConsumerSpec] = {spec.group: spec for spec in specs}
 
-    async def redrive(self, dead_letter_id: str, *, actor: str, why: str, dry_run: bool = False) -> Answer:
+    async def redrive(self, dead_letter_id: str, by: By, *, dry_run: bool = False) -> Answer:
         """Hand a dead letter to its handler again, and its parked followers after it, in order."""
-        return await self._alone(Action.REDRIVE, dead_letter_id, By(actor, why), dry_run=dry_run)
+        return await self._alone(Action.REDRIVE, dead_letter_id, by, dry_run=dry_run)
 
-    async def discard(self, dead_letter_id: str, *, actor: str, why: str, dry_run: bool = False) -> Answer:
+    async def discard(self, dead_letter_id: str, by: By, *, dry_run: bool = False) -> Answer:
         """Give a dead letter up, keeping it on record, and let its parked followers go on."""
-        return await self._alone(Action.DISCARD, dead_letter_id, By(actor, why), dry_run=dry_run)
+        return await self._alone(Action.DISCARD, dead_letter_id, by, dry_run=dry_run)
 
     async def take_all(
         self, action: Action, rows: Sequence[Row[Any]], by: By, *, dry_run: bool = False, seconds: float
@@ -103,9 +103,13 @@ class Redriver:
                 answers += [await self._take(unit, action, each, by) for each in ids]
         return answers
 
-    async def release(
-        self, consumer: str, key: str, *, actor: str, why: str, dry_run: bool = False
-    ) -> Answer:
+    async def take_within(
+        self, unit: UnitOfWork, action: Action, dead_letter_ids: Sequence[str], by: By
+    ) -> list[Answer]:
+        """Redrive or discard dead letters in the order given, within a transaction of the caller's."""
+        return [await self._take(unit, action, each, by) for each in dead_letter_ids]
+
+    async def release(self, consumer: str, key: str, by: By, *, dry_run: bool = False) -> Answer:
         """Hand the parked events of a key over, in order, although the dead letter they wait behind stays open.
 
         They take effect before it: a person decides that it does not matter to them. Later events of the key go on
@@ -124,7 +128,7 @@ class Redriver:
             if followed == Followed():
                 return Answer(letters[0], Result.NOTHING_WAITS, "no event of this key is parked")
             answer = Answer(letters[0], Result.RELEASED, None, followed.taken, followed.refused)
-            await _record(unit, Action.RELEASE, answer, By(actor, why))
+            await _record(unit, Action.RELEASE, answer, by)
             return answer
 
     async def _alone(self, action: Action, dead_letter_id: str, by: By, *, dry_run: bool) -> Answer:

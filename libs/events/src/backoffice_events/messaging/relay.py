@@ -13,6 +13,7 @@ from typing import Any, Final
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.kafka import KafkaSender
 from backoffice_events.messaging import telemetry
 from backoffice_events.messaging.failures import Backoff, describe
@@ -53,9 +54,9 @@ _KEEPALIVE = (
 class Relay:
     """Sends the outbox of one database while it leads, and stands by while another does."""
 
-    def __init__(self, engine: AsyncEngine, bootstrap_servers: str, wakeup: Wakeup) -> None:
+    def __init__(self, engine: AsyncEngine, brokers: Brokers, wakeup: Wakeup) -> None:
         self._engine = engine
-        self._sender = KafkaSender(bootstrap_servers)
+        self._sender = KafkaSender(brokers)
         self._wakeup = wakeup
         self._woken = asyncio.Event()
         self._stopping = False

@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.messaging.batch import ConsumerSpec
 from backoffice_events.messaging.breaker import DeadLetterCap
@@ -47,20 +48,20 @@ class Rebuild:
 
     spec: ConsumerSpec
     transactions: Transactions
-    bootstrap_servers: str
+    brokers: Brokers
     positions: dict[TopicPartition, int]
     read: int = 0
     skipped: int = 0
 
     @classmethod
-    def of(cls, spec: ConsumerSpec, transactions: Transactions, bootstrap_servers: str) -> "Rebuild":
+    def of(cls, spec: ConsumerSpec, transactions: Transactions, brokers: Brokers) -> "Rebuild":
         """Return a rebuild that begins with the oldest record. transactions: on the tables to be filled."""
-        return cls(spec, transactions, bootstrap_servers, {})
+        return cls(spec, transactions, brokers, {})
 
     async def targets(self) -> dict[TopicPartition, int]:
         """Return how far the live consumer has come, by partition."""
         topics = {topic.name for topic in self.spec.topics}
-        committed = await committed_offsets(self.bootstrap_servers, self.spec.group)
+        committed = await committed_offsets(self.brokers, self.spec.group)
         return {place: offset for place, offset in committed.items() if place.topic in topics}
 
     async def advance(self, targets: Mapping[TopicPartition, int], leave_out: set[Place]) -> None:
@@ -73,7 +74,7 @@ class Rebuild:
             return
         processor = Processor(self.spec, self.transactions, DeadLetterCap(share=1.0))
         consumer = KafkaConsumer(
-            bootstrap_servers=self.bootstrap_servers,
+            **self.brokers.options(),
             enable_auto_commit=False,
             isolation_level="read_committed",
         )

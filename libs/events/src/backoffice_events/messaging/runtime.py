@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.messaging import dead_letters, outbox, parking, telemetry
 from backoffice_events.messaging.batch import ConsumerSpec
 from backoffice_events.messaging.consumer import Consumer, ConsumerOptions
@@ -37,7 +38,7 @@ class Messaging:
         self,
         engine: AsyncEngine,
         *,
-        bootstrap_servers: str,
+        brokers: Brokers,
         source: str,
         clock: Callable[[], datetime],
         consumers: Sequence[ConsumerSpec] = (),
@@ -46,8 +47,8 @@ class Messaging:
         wakeup = Wakeup()
         self.transactions = Transactions(engine, source=source, clock=clock, wakeup=wakeup)
         self.redriver = Redriver(self.transactions, consumers)
-        self.relay = Relay(engine, bootstrap_servers, wakeup)
-        self.consumers = [Consumer(spec, self.transactions, bootstrap_servers, options) for spec in consumers]
+        self.relay = Relay(engine, brokers, wakeup)
+        self.consumers = [Consumer(spec, self.transactions, brokers, options) for spec in consumers]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
+from backoffice_events.brokers import Brokers
 from backoffice_events.messaging import dead_letters, telemetry
 from backoffice_events.messaging.batch import ConsumerSpec
 
@@ -14,12 +15,12 @@ _CREATED: Final = 0
 _EXISTS_ALREADY: Final = 36
 
 
-async def ensure_dead_letter_topics(bootstrap_servers: str, spec: ConsumerSpec) -> None:
+async def ensure_dead_letter_topics(brokers: Brokers, spec: ConsumerSpec) -> None:
     """Create the dead-letter topics that are missing, with as many replicas as the topics they belong to.
 
     Where the broker forbids it an operator has to create them; until then their records wait in the outbox.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(**brokers.options())
     try:
         await admin.start()
         there = set(await admin.list_topics())

@@ -3,16 +3,19 @@
 from collections.abc import Awaitable
 from typing import Annotated
 
+import msgspec
 from fastapi import Depends, Query, Response
 from sqlalchemy import select
 
 from backoffice_chassis import (
+    Audit,
     IfMatch,
     Page,
     Paging,
     Principal,
     Router,
     Unit,
+    audits,
     check_version,
     conflict,
     etag,
@@ -20,11 +23,14 @@ from backoffice_chassis import (
     not_found,
     requires,
 )
+from backoffice_chassis.approvals import store
+from backoffice_chassis.approvals.schemas import ApprovalView
 from backoffice_chassis.http.vocabulary import Id, ShortText
 from backoffice_events.messaging import UnitOfWork
 from compliance.cases import resolution
-from compliance.cases.domain import Case, CaseError, CaseStatus, Resolution
-from compliance.cases.schemas import Assignment, CaseStory, CaseView, StepView, Why
+from compliance.cases.domain import CaseError, CaseStatus
+from compliance.cases.resolution import Taken
+from compliance.cases.schemas import Assignment, CaseStory, CaseView, Proposal, StepView
 from compliance.cases.tables import case_step, compliance_case
 from compliance.checks.domain import Check
 from compliance.permissions import READ_CASES, WORK_CASES
@@ -33,6 +39,7 @@ router = Router(prefix="/cases", tags=["cases"])
 
 Officer = Annotated[Principal, requires(WORK_CASES)]
 Reader = Annotated[Principal, requires(READ_CASES)]
+Recorder = Annotated[Audit, audits("case")]
 
 
 @router.get("")
@@ -80,63 +87,41 @@ Current = Annotated[str, Depends(_current)]
 
 @router.post("/{case_id}/assign")
 async def assign(
-    case_id: Current, to: Assignment, unit: Unit, principal: Officer, response: Response
+    *, case_id: Current, to: Assignment, unit: Unit, principal: Officer, audit: Recorder, response: Response
 ) -> CaseStory:
     """Give a case to somebody, or back to the queue."""
-    await _done(case_id, resolution.assign(unit, case_id, to.assignee, principal.subject))
+    await _done(audit, unit, case_id, resolution.assign(unit, case_id, to.assignee, principal.subject))
     return await _story(unit, case_id, response)
 
 
-@router.post("/{case_id}/propose-release")
-async def propose_release(
-    case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response
-) -> CaseStory:
-    """Propose that the trade may go on; somebody else has to approve."""
-    await _done(case_id, resolution.propose(unit, case_id, Resolution.RELEASE, principal.subject, why.reason))
-    return await _story(unit, case_id, response)
-
-
-@router.post("/{case_id}/propose-block")
-async def propose_block(
-    case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response
-) -> CaseStory:
-    """Propose that the trade must not settle; somebody else has to approve."""
-    await _done(case_id, resolution.propose(unit, case_id, Resolution.BLOCK, principal.subject, why.reason))
-    return await _story(unit, case_id, response)
-
-
-@router.post("/{case_id}/approve-release")
-async def approve_release(
-    case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response
-) -> CaseStory:
-    """Approve the proposed release: the trade is cleared with this."""
-    await _done(case_id, resolution.approve(unit, case_id, Resolution.RELEASE, principal.subject, why.reason))
-    return await _story(unit, case_id, response)
-
-
-@router.post("/{case_id}/approve-block")
-async def approve_block(
-    case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response
-) -> CaseStory:
-    """Approve the proposed block: the trade stops with this."""
-    await _done(case_id, resolution.approve(unit, case_id, Resolution.BLOCK, principal.subject, why.reason))
-    return await _story(unit, case_id, response)
-
-
-@router.post("/{case_id}/reject")
-async def reject(case_id: Current, why: Why, unit: Unit, principal: Officer, response: Response) -> CaseStory:
-    """Reject the proposal: the case is open again."""
-    await _done(case_id, resolution.reject(unit, case_id, principal.subject, why.reason))
-    return await _story(unit, case_id, response)
-
-
-async def _done(case_id: str, step: Awaitable[Case | None]) -> None:
+@router.post("/{case_id}/propose", status_code=201)
+async def propose(
+    *, case_id: Current, proposal: Proposal, unit: Unit, principal: Officer, audit: Recorder
+) -> ApprovalView:
+    """Propose that the trade may go on, or must not settle; another officer approves (`/approvals`)."""
     try:
-        case = await step
+        case = await resolution.require_open(unit, case_id)
     except CaseError as refused:
         raise conflict(refused.code, f"{refused}.") from refused
     if case is None:
         raise not_found("case", case_id)
+    terms = {"case_id": case_id, "resolution": proposal.resolution}
+    [made] = await store.propose(
+        unit, resolution.RESOLUTIONS, [(case_id, terms)], by=principal.subject, reason=proposal.reason
+    )
+    await audit.record(unit, case_id, before=case, after=made)
+    return ApprovalView.model_validate(made)
+
+
+async def _done(audit: Audit, unit: UnitOfWork, case_id: str, step: Awaitable[Taken | None]) -> None:
+    try:
+        taken = await step
+    except CaseError as refused:
+        raise conflict(refused.code, f"{refused}.") from refused
+    if taken is None:
+        raise not_found("case", case_id)
+    after = {**msgspec.structs.asdict(taken.after), "reason": taken.step.reason}
+    await audit.record(unit, case_id, before=taken.before, after=after)
 
 
 async def _story(unit: UnitOfWork, case_id: str, response: Response) -> CaseStory:

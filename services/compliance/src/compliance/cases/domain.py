@@ -1,4 +1,4 @@
-"""A case: a held trade on which one person proposes and another one decides."""
+"""A case: a held trade that two persons release or block."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,10 +7,9 @@ import msgspec
 
 
 class CaseStatus(StrEnum):
-    """Where a case stands. All but OPEN and PROPOSED are final."""
+    """Where a case stands. All but OPEN are final."""
 
     OPEN = "OPEN"
-    PROPOSED = "PROPOSED"
     RELEASED = "RELEASED"
     BLOCKED = "BLOCKED"
     SUPERSEDED = "SUPERSEDED"
@@ -22,9 +21,6 @@ class Resolution(StrEnum):
 
     RELEASE = "RELEASE"
     BLOCK = "BLOCK"
-
-
-OPEN_STATUSES = frozenset({CaseStatus.OPEN, CaseStatus.PROPOSED})
 
 
 class CaseError(Exception):
@@ -62,33 +58,16 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 def assign(case: Case, to: str | None) -> Case:
     """Give the case to somebody, or back to the queue (None)."""
-    _require_open(case)
+    require_open(case)
     return msgspec.structs.replace(case, assigned_to=to, version=case.version + 1)
 
 
-def propose(case: Case, resolution: Resolution, by: str) -> Case:
-    """Propose a resolution; it replaces an earlier proposal that nobody decided on yet."""
-    _require_open(case)
-    return msgspec.structs.replace(
-        case, status=CaseStatus.PROPOSED, proposal=resolution, proposed_by=by, version=case.version + 1
-    )
-
-
-def approve(case: Case, resolution: Resolution, by: str) -> Case:
-    """Carry out the proposal: somebody else than the proposer agrees with it."""
-    proposed = _require_checker(case, by)
-    if proposed is not resolution:
-        raise CaseError("other-proposal", f"the proposal is to {proposed.lower()}: read the case again")
+def resolve(case: Case, resolution: Resolution, proposed_by: str, by: str) -> Case:
+    """Carry out what one person proposed and another one approved."""
+    require_open(case)
     became = CaseStatus.RELEASED if resolution is Resolution.RELEASE else CaseStatus.BLOCKED
-    return msgspec.structs.replace(case, status=became, decided_by=by, version=case.version + 1)
-
-
-def reject(case: Case, by: str) -> Case:
-    """Refuse the proposal: the case is open again, without one."""
-    _require_checker(case, by)
-    return msgspec.structs.replace(
-        case, status=CaseStatus.OPEN, proposal=None, proposed_by=None, version=case.version + 1
-    )
+    decided = {"status": became, "proposal": resolution, "proposed_by": proposed_by, "decided_by": by}
+    return msgspec.structs.replace(case, version=case.version + 1, **decided)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,15 +81,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-def _require_open(case: Case) -> None:
-    if case.status not in OPEN_STATUSES:
-        raise CaseError("case-closed", f"case {case.case_id} is {case.status}: it is decided")
-
-
-def _require_checker(case: Case, by: str) -> Resolution:
-    _require_open(case)
-    if case.proposal is None or case.proposed_by is None:
-        raise CaseError("no-proposal", "nobody proposed anything on this case: propose first")
-    if case.proposed_by == by:
-        raise CaseError("four-eyes", "you proposed this: somebody else has to decide on it")
-    return case.proposal
+def require_open(case: Case) -> None:
+    """Raise CaseError for a case that is decided, or whose trade has moved on."""
+    if case.status is not CaseStatus.OPEN:
+        raise CaseError("case-closed", f"case {case.case_id} is {case.status}: nothing is left to decide")

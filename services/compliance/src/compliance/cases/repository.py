@@ -8,7 +8,7 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_events.messaging import bulk
-from compliance.cases.domain import OPEN_STATUSES, Case, CaseStatus, Opening, Resolution, Step
+from compliance.cases.domain import Case, CaseStatus, Opening, Resolution, Step
 from compliance.cases.tables import case_step, compliance_case
 
 _VERSIONS = select(compliance_case.c.case_id, compliance_case.c.version).where(
@@ -80,7 +80,7 @@ async def find(connection: AsyncConnection, case_id: str, *, lock: bool = False)
 
 async def save(connection: AsyncConnection, case: Case, step: Step) -> None:
     """Write a case as it is now, and the step that brought it there."""
-    closed_at = None if case.status in OPEN_STATUSES else step.at
+    closed_at = None if case.status is CaseStatus.OPEN else step.at
     change = {
         "case_id": case.case_id,
         "status": case.status,

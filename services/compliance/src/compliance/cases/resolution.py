@@ -1,7 +1,13 @@
 """Carries out what people decide on a case; the trade goes on or stops accordingly."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
+import msgspec
+
+from backoffice_chassis import Approval, ApprovalKind, conflict, not_found
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import UnitOfWork
 from compliance.cases import domain, repository
@@ -10,13 +16,23 @@ from compliance.checks import repository as checks
 from compliance.checks.announcements import announcement
 from compliance.checks.assessment import Decision, TradeState
 from compliance.checks.domain import Status
+from compliance.permissions import WORK_CASES
 
 Change = Callable[[Case], Case]
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A step that was taken: the case before and after it."""
+
+    before: Case
+    after: Case
+    step: Step
+
+
 async def step(
     unit: UnitOfWork, case_id: str, change: Change, *, action: str, actor: str, reason: str | None
-) -> Case | None:
+) -> Taken | None:
     """Change a case by one step of its history. None: there is no such case. Raises CaseError."""
     case, state = await locked(unit, case_id)
     if case is None or state is None:
@@ -28,7 +44,7 @@ async def step(
     await repository.save(unit.connection, changed, done)
     if changed.status in {CaseStatus.RELEASED, CaseStatus.BLOCKED}:
         await _carry_out(unit, changed, state)
-    return changed
+    return Taken(case, changed, done)
 
 
 async def locked(unit: UnitOfWork, case_id: str) -> tuple[Case | None, TradeState | None]:
@@ -43,42 +59,47 @@ async def locked(unit: UnitOfWork, case_id: str) -> tuple[Case | None, TradeStat
     return await repository.find(unit.connection, case_id, lock=True), states[seen.trade_id]
 
 
-async def assign(unit: UnitOfWork, case_id: str, to: str | None, actor: str) -> Case | None:
+async def assign(unit: UnitOfWork, case_id: str, to: str | None, actor: str) -> Taken | None:
     """Give a case to somebody, or back to the queue."""
     return await step(
         unit, case_id, lambda case: domain.assign(case, to), action="ASSIGNED", actor=actor, reason=to
     )
 
 
-async def propose(
-    unit: UnitOfWork, case_id: str, resolution: Resolution, actor: str, reason: str
-) -> Case | None:
-    """Propose what is to become of the trade."""
+async def require_open(unit: UnitOfWork, case_id: str) -> Case | None:
+    """Return a case on which something may be proposed, locked. None: there is no such case. Raises CaseError."""
+    case, _ = await locked(unit, case_id)
+    if case is not None:
+        domain.require_open(case)
+    return case
+
+
+async def put_into_force(unit: UnitOfWork, approval: Approval) -> Any:
+    """Release or block a trade, as approved. Raises 409 when the case was closed since it was proposed."""
+    terms = msgspec.convert(approval.terms, Terms)
+    proposed_by, by = approval.proposed_by, approval.decided_by or ""
 
     def change(case: Case) -> Case:
-        return domain.propose(case, resolution, actor)
+        return domain.resolve(case, terms.resolution, proposed_by, by)
 
-    action = f"{resolution}_PROPOSED"
-    return await step(unit, case_id, change, action=action, actor=actor, reason=reason)
-
-
-async def approve(
-    unit: UnitOfWork, case_id: str, resolution: Resolution, actor: str, reason: str
-) -> Case | None:
-    """Approve what somebody else proposed: the trade is released or blocked with this."""
-
-    def change(case: Case) -> Case:
-        return domain.approve(case, resolution, actor)
-
-    action = f"{resolution}_APPROVED"
-    return await step(unit, case_id, change, action=action, actor=actor, reason=reason)
+    action = f"{terms.resolution}_APPROVED"
+    try:
+        taken = await step(unit, terms.case_id, change, action=action, actor=by, reason=approval.reason)
+    except CaseError as refused:
+        raise conflict(refused.code, f"{refused}.") from refused
+    if taken is None:
+        raise not_found("case", terms.case_id)
+    return {"case_id": terms.case_id, "status": taken.after.status}
 
 
-async def reject(unit: UnitOfWork, case_id: str, actor: str, reason: str) -> Case | None:
-    """Refuse what somebody else proposed."""
-    return await step(
-        unit, case_id, lambda case: domain.reject(case, actor), action="REJECTED", actor=actor, reason=reason
-    )
+class Terms(msgspec.Struct, frozen=True):
+    """What is proposed for a case."""
+
+    case_id: str
+    resolution: Resolution
+
+
+RESOLUTIONS = ApprovalKind("case-resolution", WORK_CASES, timedelta(days=7), put_into_force)
 
 
 async def _carry_out(unit: UnitOfWork, case: Case, state: TradeState) -> None:

@@ -8,9 +8,10 @@ from backoffice_chassis.http.vocabulary import Reason, ShortText
 from compliance.cases.domain import CaseStatus, Resolution
 
 
-class Why(BaseModel):
-    """What a person has to say for a step."""
+class Proposal(BaseModel):
+    """What is to become of the trade, and why."""
 
+    resolution: Resolution
     reason: Reason
 
 

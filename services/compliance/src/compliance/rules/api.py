@@ -2,36 +2,38 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query, Response
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from backoffice_chassis import (
+    Audit,
     FieldError,
     Page,
     Paging,
     Principal,
     Router,
     Unit,
+    audits,
     fetch_page,
     invalid,
     not_found,
     requires,
 )
+from backoffice_chassis.approvals.schemas import ApprovalView
 from backoffice_chassis.http.vocabulary import Id, ShortText
 from backoffice_events.messaging import UnitOfWork
 from compliance.permissions import CHANGE_RULES, READ_RULES
 from compliance.rules import changes
+from compliance.rules.changes import ProposedRule
 from compliance.rules.schemas import (
     ChangeProposal,
-    ChangeStatus,
     ChangeStory,
     ChangeView,
     RuleView,
     Whitelisting,
-    Why,
     terms_of,
 )
 from compliance.rules.tables import rule, rule_change
@@ -41,6 +43,7 @@ router = Router(tags=["rules"])
 
 Officer = Annotated[Principal, requires(CHANGE_RULES)]
 Reader = Annotated[Principal, requires(READ_RULES)]
+Recorder = Annotated[Audit, audits("rule-change")]
 
 
 @router.get("/rules")
@@ -73,53 +76,32 @@ async def list_rules(
 
 @router.post("/rule-changes", status_code=201)
 async def propose_change(
-    proposal: ChangeProposal, unit: Unit, principal: Officer, response: Response
-) -> ChangeStory:
-    """Propose rules. They take effect when another compliance officer approves."""
-    rows = await _rows(unit, proposal)
-    change_id = await changes.propose(unit, rows, proposal.reason, principal.subject)
-    response.headers["Location"] = f"/rule-changes/{change_id}"
-    return await _story(unit, change_id)
+    proposal: ChangeProposal, unit: Unit, principal: Officer, audit: Recorder, response: Response
+) -> ApprovalView:
+    """Propose rules. They take effect when another compliance officer approves (`/approvals`)."""
+    rules = await _rules(unit, proposal)
+    made = await changes.propose(unit, rules, proposal.reason, principal.subject)
+    await audit.record(unit, made.approval_id, after=made)
+    response.headers["Location"] = f"/approvals/{made.approval_id}"
+    return ApprovalView.model_validate(made)
 
 
 @router.get("/rule-changes")
-async def list_changes(
-    unit: Unit,
-    paging: Paging,
-    _: Reader,
-    *,
-    status: Annotated[ChangeStatus | None, Query()] = None,
-) -> Page[ChangeView]:
-    """List proposed changes and what became of them, the oldest first."""
-    query = select(rule_change)
-    if status is not None:
-        query = query.where(rule_change.c.status == status)
+async def list_changes(unit: Unit, paging: Paging, _: Reader) -> Page[ChangeView]:
+    """List the changes that were approved, the oldest first. What waits for approval: `/approvals`."""
+    query = select(rule_change).where(rule_change.c.approval.is_not(None))
     rows, cursor = await fetch_page(unit.connection, query, (rule_change.c.change_id,), paging)
     return Page(items=[ChangeView.model_validate(row._mapping) for row in rows], next_cursor=cursor)
 
 
 @router.get("/rule-changes/{change_id}")
 async def get_change(change_id: Id, unit: Unit, _: Reader) -> ChangeStory:
-    """Show a change with its rules."""
+    """Show a change that was approved, with its rules."""
     return await _story(unit, change_id)
 
 
-@router.post("/rule-changes/{change_id}/approve")
-async def approve_change(change_id: Id, why: Why, unit: Unit, principal: Officer) -> ChangeStory:
-    """Approve what somebody else proposed: the rules hold for every trade judged from now on."""
-    await changes.decide(unit, change_id, ChangeStatus.APPROVED, principal.subject, why.reason)
-    return await _story(unit, change_id)
-
-
-@router.post("/rule-changes/{change_id}/reject")
-async def reject_change(change_id: Id, why: Why, unit: Unit, principal: Officer) -> ChangeStory:
-    """Reject what somebody else proposed."""
-    await changes.decide(unit, change_id, ChangeStatus.REJECTED, principal.subject, why.reason)
-    return await _story(unit, change_id)
-
-
-async def _rows(unit: UnitOfWork, proposal: ChangeProposal) -> Sequence[dict[str, Any]]:
-    rows, errors = [], []
+async def _rules(unit: UnitOfWork, proposal: ChangeProposal) -> Sequence[ProposedRule]:
+    rules, errors = [], []
     for number, each in enumerate(proposal.rules):
         known: dict[str, str] | None = {}
         if isinstance(each, Whitelisting):
@@ -129,23 +111,25 @@ async def _rows(unit: UnitOfWork, proposal: ChangeProposal) -> Sequence[dict[str
             errors.append(FieldError(f"/body/rules/{number}", reason, "unknown"))
             continue
         terms = terms_of(each, **known)
-        rows.append(
-            {
-                "kind": each.kind,
-                "subject": terms.subject,
-                "valid_from": each.valid_from,
-                "valid_to": each.valid_to,
-                "active": each.active,
-                "terms": terms,
-            }
+        rules.append(
+            ProposedRule(
+                kind=each.kind,
+                subject=terms.subject,
+                valid_from=each.valid_from,
+                valid_to=each.valid_to,
+                active=each.active,
+                terms=terms,
+            )
         )
     if errors:
         raise invalid(errors)
-    return rows
+    return rules
 
 
 async def _story(unit: UnitOfWork, change_id: str) -> ChangeStory:
-    query = select(rule_change).where(rule_change.c.change_id == change_id)
+    query = select(rule_change).where(
+        rule_change.c.change_id == change_id, rule_change.c.approval.is_not(None)
+    )
     row = (await unit.connection.execute(query)).one_or_none()
     if row is None:
         raise not_found("rule change", change_id)

@@ -1,62 +1,65 @@
-"""Changes to the rules: one person proposes, another decides; what was approved takes effect with that."""
+"""Changes to the rules need two persons; what was approved takes effect with that."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select
+import msgspec
+from sqlalchemy import func, select
 
-from backoffice_chassis import Problem, conflict, not_found
+from backoffice_chassis import Approval, ApprovalKind
+from backoffice_chassis.approvals import store
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import UnitOfWork, bulk
-from compliance.rules.schemas import ChangeStatus
+from compliance.permissions import CHANGE_RULES
+from compliance.rules.domain import Terms
 from compliance.rules.tables import rule, rule_change
 
 _ONE_AT_A_TIME = select(func.pg_advisory_xact_lock(func.hashtextextended("compliance rule approvals", 0)))
 _NEXT_APPROVAL = select(func.coalesce(func.max(rule_change.c.approval), 0) + 1)
 
 
-async def propose(unit: UnitOfWork, rules: Sequence[dict[str, Any]], reason: str, actor: str) -> str:
-    """Keep a proposal; return its id. rules: rows without ids."""
-    change_id = new_id()
+class ProposedRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that is to hold."""
+
+    kind: str
+    subject: str
+    valid_from: date
+    valid_to: date | None
+    active: bool
+    terms: Terms
+
+
+async def propose(unit: UnitOfWork, rules: Sequence[ProposedRule], reason: str, actor: str) -> Approval:
+    """Keep rules until somebody else approves them, all together."""
+    terms = {"rules": msgspec.to_builtins(rules)}
+    [made] = await store.propose(unit, CHANGES, [(None, terms)], by=actor, reason=reason)
+    return made
+
+
+async def put_into_force(unit: UnitOfWork, approval: Approval) -> Any:
+    """Let approved rules hold for every trade judged from now on. The change has the approval's id."""
+    rules = msgspec.convert(approval.terms["rules"], list[ProposedRule])
+    await unit.connection.execute(_ONE_AT_A_TIME)
+    number = (await unit.connection.execute(_NEXT_APPROVAL)).scalar_one()
     change = {
-        "change_id": change_id,
-        "reason": reason,
-        "status": ChangeStatus.PROPOSED,
-        "proposed_by": actor,
-        "proposed_at": unit.now,
+        "change_id": approval.approval_id,
+        "reason": approval.reason,
+        "status": "APPROVED",
+        "proposed_by": approval.proposed_by,
+        "proposed_at": approval.proposed_at,
+        "decided_by": approval.decided_by,
+        "decided_at": approval.decided_at,
+        "approval": number,
     }
     await bulk.insert(unit.connection, rule_change, [change])
-    rows = [{"rule_id": new_id(), "change_id": change_id, **each} for each in rules]
+    rows = [{"rule_id": new_id(), "change_id": approval.approval_id, **_columns(each)} for each in rules]
     await bulk.insert(unit.connection, rule, rows)
-    return change_id
+    return {"change_id": approval.approval_id, "rules": [row["rule_id"] for row in rows]}
 
 
-async def decide(unit: UnitOfWork, change_id: str, status: ChangeStatus, actor: str, reason: str) -> None:
-    """Approve or reject a proposal of somebody else. Raises a Problem when that is not possible."""
-    await unit.connection.execute(_ONE_AT_A_TIME)
-    query = select(rule_change).where(rule_change.c.change_id == change_id).with_for_update()
-    change = (await unit.connection.execute(query)).one_or_none()
-    if change is None:
-        raise not_found("rule change", change_id)
-    if problem := _refusal(change, actor):
-        raise problem
-    approval = None
-    if status is ChangeStatus.APPROVED:
-        approval = (await unit.connection.execute(_NEXT_APPROVAL)).scalar_one()
-    decided = {
-        "change_id": change_id,
-        "status": status,
-        "decided_by": actor,
-        "decided_at": unit.now,
-        "decision_reason": reason,
-        "approval": approval,
-    }
-    await bulk.update(unit.connection, rule_change, [decided], key=["change_id"])
+def _columns(proposed: ProposedRule) -> dict[str, Any]:
+    return {name: getattr(proposed, name) for name in proposed.__struct_fields__}
 
 
-def _refusal(change: Row[Any], actor: str) -> Problem | None:
-    if change.status != ChangeStatus.PROPOSED:
-        return conflict("change-decided", f"This change is {change.status}: propose a new one.")
-    if change.proposed_by == actor:
-        return conflict("four-eyes", "You proposed this: somebody else has to decide on it.")
-    return None
+CHANGES = ApprovalKind("rule-change", CHANGE_RULES, timedelta(days=30), put_into_force)

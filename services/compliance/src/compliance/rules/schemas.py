@@ -1,7 +1,6 @@
 """Rules as clients propose and see them: one shape for each kind."""
 
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -125,14 +124,6 @@ class ChangeProposal(BaseModel):
     rules: Annotated[list[RuleProposal], Field(min_length=1, max_length=5000)]
 
 
-class ChangeStatus(StrEnum):
-    """Where a proposed change stands."""
-
-    PROPOSED = "PROPOSED"
-    APPROVED = "APPROVED"
-    REJECTED = "REJECTED"
-
-
 class RuleView(BaseModel):
     """A rule as it is kept."""
 
@@ -147,28 +138,20 @@ class RuleView(BaseModel):
 
 
 class ChangeView(BaseModel):
-    """A proposed change and what became of it."""
+    """A change that was approved; its id is that of the approval."""
 
     change_id: str
     reason: str
-    status: ChangeStatus
     proposed_by: str
     proposed_at: datetime
-    decided_by: str | None
-    decided_at: datetime | None
-    decision_reason: str | None
+    decided_by: str
+    decided_at: datetime
 
 
 class ChangeStory(ChangeView):
     """A change with its rules."""
 
     rules: list[RuleView]
-
-
-class Why(BaseModel):
-    """What a person has to say for a decision."""
-
-    reason: Reason
 
 
 _DATES = {"valid_from", "valid_to", "active"}

@@ -11,6 +11,7 @@ from sqlalchemy import Row, select
 from starlette.datastructures import UploadFile
 
 from backoffice_chassis import (
+    Audit,
     FieldError,
     Page,
     Paging,
@@ -18,10 +19,12 @@ from backoffice_chassis import (
     Problem,
     Router,
     Unit,
+    audits,
     conflict,
     fetch_page,
     invalid,
     not_found,
+    reads_only,
     requires,
 )
 from backoffice_chassis.http.vocabulary import Code, Id, Lei
@@ -69,10 +72,12 @@ lists_router = Router(prefix="/sanctions-lists", tags=["sanctions lists"])
 
 @lists_router.post("/{kind}", status_code=201, openapi_extra=_UPLOAD)
 async def load_list(
+    *,
     kind: ListKind,
     request: Request,
     unit: Unit,
     principal: Officer,
+    audit: Annotated[Audit, audits("sanctions-list")],
     as_of: Annotated[date | None, Query(description="The list's date; the UN's states its own.")] = None,
 ) -> ListVersion:
     """Load a list from its files: it becomes the newest version, and everybody is screened again.
@@ -87,7 +92,9 @@ async def load_list(
         row = await add(unit, kind, found, dated, principal.subject)
     except OlderListError as error:
         raise conflict("older-list", f"{error}. Send the newer list.") from error
-    return ListVersion.model_validate(row._mapping)
+    version = ListVersion.model_validate(row._mapping)
+    await audit.record(unit, version.list_id, after=version)
+    return version
 
 
 @lists_router.get("")
@@ -151,7 +158,7 @@ def screenings_router(indexes: IndexReader) -> APIRouter:
             raise not_found("screening", screening_id)
         return _view(row)
 
-    @router.post("/search")
+    @router.post("/search", dependencies=[reads_only])
     async def search(question: Question, unit: Unit, _: Officer) -> Answer:
         """Look anybody up in the newest lists. Nothing is stored."""
         lists, index = await indexes.current(unit.connection)

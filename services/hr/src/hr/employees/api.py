@@ -7,6 +7,7 @@ from fastapi import Depends, Path, Query, Response
 from sqlalchemy import Row, select
 
 from backoffice_chassis import (
+    Audit,
     FieldError,
     IfMatch,
     Page,
@@ -15,6 +16,7 @@ from backoffice_chassis import (
     Problem,
     Router,
     Unit,
+    audits,
     check_version,
     conflict,
     etag,
@@ -23,6 +25,7 @@ from backoffice_chassis import (
     not_found,
     requires,
 )
+from backoffice_chassis.audit.canonical import summary
 from backoffice_chassis.http.problems import precondition_required
 from backoffice_chassis.http.vocabulary import ShortText
 from backoffice_events.contracts.hr import Employee, Licence
@@ -37,24 +40,34 @@ router = Router(prefix="/employees", tags=["Employees"])
 
 Reader = Annotated[Principal, requires(READ_EMPLOYEES)]
 Officer = Annotated[Principal, requires(MAINTAIN_EMPLOYEES)]
+Recorder = Annotated[Audit, audits("employee")]
 EmployeeId = Annotated[schemas.EmployeeId, Path()]
 
 
 @router.post("", status_code=201, response_model=schemas.EmployeeOut)
-async def hire_employee(hiring: schemas.Hiring, response: Response, unit: Unit, principal: Officer) -> Any:
+async def hire_employee(
+    hiring: schemas.Hiring, response: Response, unit: Unit, principal: Officer, audit: Recorder
+) -> Any:
     """Hire somebody, with the licences they bring."""
     outcome = await hire_all(unit, [hiring.model_dump()], principal.subject)
     if outcome.refused:
         raise _refused(outcome.refused[0])
     response.status_code = 201 if outcome.events else 200
-    return await _answer(unit, hiring.employee_id, response, principal)
+    answer = await _answer(unit, hiring.employee_id, response, principal)
+    if outcome.events:
+        await audit.record(unit, hiring.employee_id, after=answer)
+    else:
+        audit.nothing_changed()
+    return answer
 
 
 @router.post("/bulk", response_model=schemas.BulkHired)
-async def hire_many(hirings: schemas.BulkHiring, unit: Unit, principal: Officer) -> Any:
+async def hire_many(hirings: schemas.BulkHiring, unit: Unit, principal: Officer, audit: Recorder) -> Any:
     """Hire many at once: good rows are taken, the others named with what is wrong; sent twice, it hires once."""
     outcome = await hire_all(unit, hirings.rows, principal.subject)
     refused = sorted(outcome.refused, key=lambda row: row.row)
+    hired = summary([event.employee for event in outcome.events])
+    await audit.record(unit, None, after={"hired": hired, "refused": len(refused)})
     return {"hired": len(outcome.events), "unchanged": outcome.unchanged, "refused": refused}
 
 
@@ -99,16 +112,23 @@ class Change:
         *,
         unit: Unit,
         principal: Officer,
+        audit: Recorder,
         if_match: IfMatch,
     ) -> None:
         self.employee_id = employee_id
         self.response = response
         self.unit = unit
         self.principal = principal
+        self.audit = audit
         self.if_match = if_match
 
-    async def apply(self, decide: Callable[[Employee], EmployeeEvent | None]) -> schemas.EmployeeOut:
-        """Record what `decide` makes of the employee; answer them as they are then."""
+    async def apply(
+        self, decide: Callable[[Employee], EmployeeEvent | None], *, before: Row[Any] | None = None
+    ) -> schemas.EmployeeOut:
+        """Record what `decide` makes of the employee; answer them as they are then.
+
+        before: as they were, when something was changed already.
+        """
         row = await self.locked()
         try:
             event = decide(repository.as_employee(row))
@@ -116,6 +136,14 @@ class Change:
             raise invalid([FieldError(f"/body/{error.field}", str(error))]) from error
         if event is not None:
             await repository.record(self.unit, [event], self.principal.subject)
+        return await self._recorded(before or row)
+
+    async def _recorded(self, before: Row[Any]) -> schemas.EmployeeOut:
+        after = await repository.find(self.unit.connection, self.employee_id)
+        if before == after:
+            self.audit.nothing_changed()
+        else:
+            await self.audit.record(self.unit, self.employee_id, before=before, after=after)
         return await _answer(self.unit, self.employee_id, self.response, self.principal)
 
     async def locked(self) -> Row[Any]:
@@ -148,7 +176,8 @@ async def change_employee(patch: schemas.EmployeePatch, change: OneChange) -> sc
     )
     await repository.name(change.unit, [person], change.principal.subject)
     return await change.apply(
-        lambda known: domain.change_department(known, changes.get("department", known.department))
+        lambda known: domain.change_department(known, changes.get("department", known.department)),
+        before=row,
     )
 
 

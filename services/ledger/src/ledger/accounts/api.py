@@ -9,12 +9,14 @@ from fastapi import Path, Query, Response
 from sqlalchemy import Row
 
 from backoffice_chassis import (
+    Audit,
     Page,
     Paging,
     Principal,
     RequiredIfMatch,
     Router,
     Unit,
+    audits,
     check_version,
     conflict,
     etag,
@@ -40,6 +42,7 @@ router: Final = Router(tags=["accounts"])
 
 Code = Annotated[str, Path(pattern="^[0-9]{4}$", description="Account code, four digits.")]
 Finance = Annotated[Principal, requires(MAINTAIN_ACCOUNTS)]
+Recorder = Annotated[Audit, audits("account")]
 
 
 @router.get("/accounts")
@@ -62,12 +65,14 @@ async def close_account(
     change: StatusChange,
     unit: Unit,
     who: Finance,
+    audit: Recorder,
     expected: RequiredIfMatch,
     response: Response,
 ) -> Account:
     """Close an account: from now on the books refuse every line on it, and events that need one are dead letters."""
     found = await _expected(unit, code, expected)
     changed = await _set_status(unit, found, AccountStatus.CLOSED, change, who)
+    await _record(audit, unit, found, changed, change)
     return _answer(changed, response)
 
 
@@ -78,12 +83,14 @@ async def open_account(
     change: StatusChange,
     unit: Unit,
     who: Finance,
+    audit: Recorder,
     expected: RequiredIfMatch,
     response: Response,
 ) -> Account:
     """Open an account again; then redrive the dead letters that waited for it."""
     found = await _expected(unit, code, expected)
     changed = await _set_status(unit, found, AccountStatus.OPEN, change, who)
+    await _record(audit, unit, found, changed, change)
     return _answer(changed, response)
 
 
@@ -154,6 +161,10 @@ async def _set_status(
         unit.connection, found, status, reason=change.reason, by=by.subject, at=unit.now
     )
     return await _existing(unit, found.code)
+
+
+async def _record(audit: Audit, unit: Unit, before: Row[Any], after: Row[Any], change: StatusChange) -> None:
+    await audit.record(unit, after.code, before=before, after={**after._mapping, "reason": change.reason})
 
 
 def _answer(found: Row[Any], response: Response) -> Account:

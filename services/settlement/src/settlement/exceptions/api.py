@@ -5,12 +5,14 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 
 from backoffice_chassis import (
+    Audit,
     IfMatch,
     Page,
     Paging,
     Principal,
     Router,
     Unit,
+    audits,
     check_version,
     conflict,
     etag,
@@ -30,6 +32,7 @@ from settlement.permissions import READ_EXCEPTIONS, WORK_EXCEPTIONS
 
 Reader = Annotated[Principal, requires(READ_EXCEPTIONS)]
 Worker = Annotated[Principal, requires(WORK_EXCEPTIONS)]
+Recorder = Annotated[Audit, audits("exception")]
 
 router = Router(prefix="/exceptions", tags=["exceptions"])
 
@@ -51,10 +54,17 @@ async def get_exception(exception_id: Id, unit: Unit, _: Reader, response: Respo
 
 @router.post("/{exception_id}/assign")
 async def assign_exception(
-    *, exception_id: Id, new: Assignment, unit: Unit, principal: Worker, expected: IfMatch, response: Response
+    *,
+    exception_id: Id,
+    new: Assignment,
+    unit: Unit,
+    principal: Worker,
+    audit: Recorder,
+    expected: IfMatch,
+    response: Response,
 ) -> ExceptionStory:
     """Give an open exception an owner."""
-    await _open_for_change(unit, exception_id, expected)
+    before = await _open_for_change(unit, exception_id, expected)
     await queue.assign(
         unit.connection,
         exception_id,
@@ -63,7 +73,7 @@ async def assign_exception(
         comment=new.comment,
         now=unit.now,
     )
-    return await _story(unit, exception_id, response)
+    return await _recorded(audit, unit, before, response)
 
 
 @router.post("/{exception_id}/resolve")
@@ -73,23 +83,34 @@ async def resolve_exception(
     done: Resolution,
     unit: Unit,
     principal: Worker,
+    audit: Recorder,
     expected: IfMatch,
     response: Response,
 ) -> ExceptionStory:
     """Say what was done about an open exception, and take it off the queue."""
-    await _open_for_change(unit, exception_id, expected)
+    before = await _open_for_change(unit, exception_id, expected)
     await queue.resolve(
         unit.connection, exception_id, actor=principal.subject, comment=done.comment, now=unit.now
     )
-    return await _story(unit, exception_id, response)
+    return await _recorded(audit, unit, before, response)
 
 
-async def _open_for_change(unit: Unit, exception_id: str, expected: int | None) -> None:
+async def _recorded(audit: Audit, unit: Unit, before: dict[str, Any], response: Response) -> ExceptionStory:
+    """Record what became of an exception, and answer it."""
+    story = await _story(unit, before["exception_id"], response)
+    seen = ExceptionView.model_validate(before)
+    done = {**story.model_dump(exclude={"history"}), "comment": story.history[-1].comment}
+    await audit.record(unit, seen.exception_id, before=seen, after=done)
+    return story
+
+
+async def _open_for_change(unit: Unit, exception_id: str, expected: int | None) -> dict[str, Any]:
     found = _found(await queue.one(unit.connection, exception_id, lock=True), exception_id)
     check_version(expected, found["version"])
     if found["status"] != "OPEN":
         detail = f"Exception {exception_id} is {found['status']}: there is nothing left to do about it."
         raise conflict("exception-not-open", detail)
+    return found
 
 
 async def _story(unit: Unit, exception_id: str, response: Response) -> ExceptionStory:

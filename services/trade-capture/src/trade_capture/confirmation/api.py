@@ -5,7 +5,17 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from sqlalchemy import select
 
-from backoffice_chassis import Page, Paging, Principal, Router, Unit, fetch_page, requires
+from backoffice_chassis import (
+    Audit,
+    Page,
+    Paging,
+    Principal,
+    Router,
+    Unit,
+    audits,
+    fetch_page,
+    requires,
+)
 from backoffice_chassis.http.vocabulary import Id
 from backoffice_events.ids import new_id
 from trade_capture.confirmation import repository
@@ -42,7 +52,12 @@ async def list_confirmations(
 
 @router.post("/confirmations/{confirmation_id}/accept", response_model=AcceptedOut)
 async def accept_confirmation(
-    confirmation_id: ConfirmationId, word: AcceptIn, unit: Unit, principal: Accepter
+    *,
+    confirmation_id: ConfirmationId,
+    word: AcceptIn,
+    unit: Unit,
+    principal: Accepter,
+    audit: Annotated[Audit, audits("confirmation")],
 ) -> Any:
     """Accept a confirmation that differs, for one version of the trade. It ends when another confirmation comes."""
     trade = await accept(
@@ -52,7 +67,9 @@ async def accept_confirmation(
         reason=word.reason,
         accepted_by=principal.subject,
     )
-    return {**trade._mapping, "trade_version": trade.version}
+    answer = AcceptedOut.model_validate({**trade._mapping, "trade_version": trade.version})
+    await audit.record(unit, confirmation_id, after={**answer.model_dump(), "reason": word.reason})
+    return answer
 
 
 @router.get("/tolerances", response_model=Page[ToleranceOut])
@@ -63,7 +80,9 @@ async def list_tolerances(unit: Unit, paging: Paging, _: Reader) -> Any:
 
 
 @router.post("/tolerances", response_model=ToleranceOut, status_code=201)
-async def record_tolerance(stated: ToleranceIn, unit: Unit, principal: Accepter) -> Any:
+async def record_tolerance(
+    stated: ToleranceIn, unit: Unit, principal: Accepter, audit: Annotated[Audit, audits("tolerance")]
+) -> Any:
     """Record a tolerance. It holds for matching from now on; what was matched before is left as it is."""
     row = {
         **stated.model_dump(),
@@ -72,4 +91,5 @@ async def record_tolerance(stated: ToleranceIn, unit: Unit, principal: Accepter)
         "recorded_at": unit.now,
     }
     await repository.insert_tolerances(unit.connection, [row])
+    await audit.record(unit, row["tolerance_id"], after=row)
     return row

@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from sqlalchemy import Row, select
 
 from backoffice_chassis import (
+    Audit,
     FieldError,
     IfMatch,
     Page,
@@ -14,6 +15,7 @@ from backoffice_chassis import (
     Principal,
     Router,
     Unit,
+    audits,
     check_version,
     etag,
     fetch_page,
@@ -21,9 +23,11 @@ from backoffice_chassis import (
     not_found,
     requires,
 )
+from backoffice_chassis.audit.canonical import summary
 from backoffice_chassis.http.problems import precondition_required
 from trade_capture.permissions import MAINTAIN_REFERENCE_DATA, READ_REFERENCE_DATA
 from trade_capture.reference import repository, rows
+from trade_capture.reference.loading import Load
 from trade_capture.reference.resources import RESOURCES, Resource
 from trade_capture.reference.schemas import BulkLoad, LoadOut, RefusedRowOut, RowFault, VersionOut
 
@@ -61,9 +65,12 @@ def _serve(resource: Resource) -> None:
 
 
 def _bulk(resource: Resource) -> Endpoint:
-    async def load_in_bulk(load: BulkLoad, unit: Unit, principal: Writer) -> LoadOut:
+    async def load_in_bulk(
+        load: BulkLoad, unit: Unit, principal: Writer, audit: Annotated[Audit, audits(resource.kind.name)]
+    ) -> LoadOut:
         good, refused = rows.parse(resource, load.rows)
         outcome = await resource.load(unit, good, recorded_by=principal.subject)
+        await _record_load(audit, unit, outcome)
         return LoadOut(
             changed=len(outcome.changed),
             unchanged=outcome.unchanged,
@@ -76,6 +83,19 @@ def _bulk(resource: Resource) -> Endpoint:
 
     load_in_bulk.__doc__ = resource.loading
     return load_in_bulk
+
+
+async def _record_load(audit: Audit, unit: Unit, outcome: Load) -> None:
+    """Record a load as one entry: each version stands in the kind's own history."""
+    if not outcome.changed and not outcome.proposed:
+        audit.nothing_changed()
+        return
+    counts = {
+        "unchanged": outcome.unchanged,
+        "proposed": outcome.proposed,
+        "refused": len(outcome.refused),
+    }
+    await audit.record(unit, None, after={**counts, "changed": summary(outcome.changed)})
 
 
 def _list(resource: Resource) -> Endpoint:
@@ -127,6 +147,7 @@ def _state(resource: Resource) -> Endpoint:
         body: dict[str, Any],
         unit: Unit,
         principal: Writer,
+        audit: Annotated[Audit, audits(resource.kind.name)],
         if_match: IfMatch,
     ) -> Any:
         """Create the record, or change it: then `If-Match` must carry the ETag last read."""
@@ -141,6 +162,10 @@ def _state(resource: Resource) -> Endpoint:
                 [FieldError(f"/body/{field}", reason) for field, reason in outcome.refused[0].faults]
             )
         record: Any = outcome.changed[0] if outcome.changed else current
+        if record is current:
+            audit.nothing_changed()
+        else:
+            await audit.record(unit, "/".join(map(str, key)), before=current, after=record)
         response.status_code = 201 if current is None else 200
         response.headers["ETag"] = etag(record.version)
         return record

@@ -1,6 +1,7 @@
 """The firm's day on each calendar: kept, moved on, and made known."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -27,7 +28,15 @@ _KIND = "business-days"
 Decide = Callable[[SettlementCalendar, BusinessDay | None, date], list[Step]]
 
 
-async def move(unit: UnitOfWork, code: str, decide: Decide, day: date, recorded_by: str) -> BusinessDay:
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where a calendar's day stood, and where it stands."""
+
+    before: BusinessDay | None
+    after: BusinessDay
+
+
+async def move(unit: UnitOfWork, code: str, decide: Decide, day: date, recorded_by: str) -> Moved:
     """Open, close or roll the day of a calendar and publish what happened. Raises 404 and 409 problems."""
     calendar = await _calendar(unit.connection, code)
     revision = await repository.lock_kind(unit.connection, _KIND)
@@ -40,10 +49,10 @@ async def move(unit: UnitOfWork, code: str, decide: Decide, day: date, recorded_
     last = steps[-1] if steps else current
     if last is None:
         raise AssertionError("a step was decided, or a day is on record")
-    return BusinessDay(last.calendar, last.business_date, last.status, last.version)
+    return Moved(current, BusinessDay(last.calendar, last.business_date, last.status, last.version))
 
 
-async def roll(unit: UnitOfWork, code: str, day: date | None, recorded_by: str) -> BusinessDay:
+async def roll(unit: UnitOfWork, code: str, day: date | None, recorded_by: str) -> Moved:
     """Close a day, the last one opened unless stated, and open the next settlement day."""
     if day is None:
         current = await _current(unit.connection, code)

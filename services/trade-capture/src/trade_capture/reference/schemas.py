@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
-from backoffice_chassis.http.vocabulary import Code, Day, Price, Reason
+from backoffice_chassis.http.vocabulary import Code, Day, Price
 from backoffice_chassis.http.vocabulary import ShortText as Text
 from backoffice_events.contracts.reference import BusinessDayStatus
 from backoffice_events.contracts.vocabulary import InstrumentType, Measurement
@@ -155,27 +155,6 @@ class LoadOut(BaseModel):
     unchanged: int
     proposed: int = 0
     refused: list[RefusedRowOut]
-
-
-class ProposalOut(SettlementInstructionIn):
-    """A change of a standing settlement instruction that waits for, or had, a second person's decision."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    proposal_id: str
-    version: int = Field(description="The version it makes when approved")
-    status: str = Field(description="PENDING, APPROVED or REJECTED")
-    proposed_by: str
-    proposed_at: datetime
-    decided_by: str | None
-    decided_at: datetime | None
-    reason: str | None = Field(description="Why it was rejected")
-
-
-class Rejection(BaseModel):
-    """Why a proposal is rejected."""
-
-    reason: Reason
 
 
 class BusinessDayOut(BaseModel):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, Numeric, Table, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, Numeric, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from trade_capture.metadata import metadata
@@ -64,27 +64,6 @@ settlement_instruction = _table(
 )
 settlement_instruction_version = _table(
     "settlement_instruction_version", *_SETTLEMENT_INSTRUCTION, key=(*_SETTLEMENT_INSTRUCTION_KEY, "version")
-)
-
-settlement_instruction_proposal = Table(
-    "settlement_instruction_proposal",
-    metadata,
-    Column("proposal_id", Uuid(as_uuid=False), primary_key=True),
-    Column("party", Text, nullable=False),
-    Column("place_of_settlement", Text, nullable=False),
-    Column("currency", Text, nullable=False),
-    Column("agent_bic", Text, nullable=False),
-    Column("safekeeping_account", Text, nullable=False),
-    Column("cash_account", Text, nullable=False),
-    Column("effective_from", Date, nullable=False),
-    Column("active", Boolean, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("proposed_by", Text, nullable=False),
-    Column("proposed_at", DateTime(timezone=True), nullable=False),
-    Column("decided_by", Text),
-    Column("decided_at", DateTime(timezone=True)),
-    Column("reason", Text),
 )
 
 _SETTLEMENT_CYCLE = (

@@ -8,6 +8,7 @@ from fastapi import Path, Query, Response
 from sqlalchemy import Row, func, select
 
 from backoffice_chassis import (
+    Audit,
     IfMatch,
     Page,
     Paging,
@@ -15,18 +16,20 @@ from backoffice_chassis import (
     RequiredIfMatch,
     Router,
     Unit,
+    audits,
     etag,
     fetch_page,
     forbidden,
     not_found,
     requires,
 )
+from backoffice_chassis.audit.canonical import summary
 from backoffice_chassis.http.problems import precondition_required
 from backoffice_chassis.http.vocabulary import Id
 from backoffice_events.messaging import UnitOfWork
 from trade_capture.permissions import READ_ALL_REPAIRS, READ_REPAIRS, WORK_REPAIRS
 from trade_capture.repair import queue, repository
-from trade_capture.repair.domain import as_json
+from trade_capture.repair.domain import RepairStatus, as_json
 from trade_capture.repair.filters import RepairFilters, filtered
 from trade_capture.repair.schemas import (
     BulkResubmitIn,
@@ -45,6 +48,7 @@ from trade_capture.trades.submission import Outcome
 
 Reader = Annotated[Principal, requires(READ_REPAIRS)]
 Worker = Annotated[Principal, requires(WORK_REPAIRS)]
+Recorder = Annotated[Audit, audits("repair")]
 RepairId = Annotated[Id, Path()]
 
 
@@ -76,7 +80,9 @@ def router(capture: Capture) -> Router:
         return await _detail(unit, row)
 
     @routes.post("/resubmit", response_model=BulkResubmittedOut)
-    async def resubmit_repairs(which: BulkResubmitIn, unit: Unit, principal: Worker) -> BulkResubmittedOut:
+    async def resubmit_repairs(
+        which: BulkResubmitIn, unit: Unit, principal: Worker, audit: Recorder
+    ) -> BulkResubmittedOut:
         """Judge again every open entry with a reason, for example after an instrument was loaded."""
         filters = RepairFilters(
             reason_code=which.reason_code, source_system=which.source_system, unfinished=True
@@ -87,6 +93,7 @@ def router(capture: Capture) -> Router:
             unit, capture, entries, comment=which.comment, actor=principal.subject
         )
         answers = [_resubmitted(repair_id, outcome) for repair_id, outcome in judged]
+        await audit.record(unit, None, after={"comment": which.comment, "entries": summary(answers)})
         left = select(func.count()).select_from(filtered(filters, unit.now).subquery())
         return BulkResubmittedOut(
             results=Counter(answer.result for answer in answers),
@@ -96,7 +103,13 @@ def router(capture: Capture) -> Router:
 
     @routes.post("/{repair_id}/resubmit", response_model=ResubmittedOut)
     async def resubmit_repair(
-        repair_id: RepairId, fix: ResubmitIn, unit: Unit, principal: Worker, expected: IfMatch
+        *,
+        repair_id: RepairId,
+        fix: ResubmitIn,
+        unit: Unit,
+        principal: Worker,
+        audit: Recorder,
+        expected: IfMatch,
     ) -> ResubmittedOut:
         """Judge an entry again, as it is or with fields put right; `If-Match` is needed to put fields right."""
         if fix.changes and expected is None:
@@ -110,16 +123,25 @@ def router(capture: Capture) -> Router:
             actor=principal.subject,
             expected=expected,
         )
-        return _resubmitted(repair_id, outcome)
+        answer = _resubmitted(repair_id, outcome)
+        await audit.record(unit, repair_id, after={**fix.model_dump(mode="json"), "outcome": answer})
+        return answer
 
     @routes.post("/{repair_id}/reject", response_model=RepairDetailOut)
     async def reject_repair(
-        repair_id: RepairId, why: RejectIn, unit: Unit, principal: Worker, expected: RequiredIfMatch
+        *,
+        repair_id: RepairId,
+        why: RejectIn,
+        unit: Unit,
+        principal: Worker,
+        audit: Recorder,
+        expected: RequiredIfMatch,
     ) -> Any:
         """Close an entry for good: its statement never will be taken in. Later versions no longer wait for it."""
         await queue.reject(
             unit, capture, repair_id, reason=why.reason, actor=principal.subject, expected=expected
         )
+        await audit.record(unit, repair_id, after={"status": RepairStatus.REJECTED, "reason": why.reason})
         return await _detail(unit, await _row(unit, repair_id))
 
     return routes

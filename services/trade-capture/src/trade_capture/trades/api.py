@@ -8,6 +8,7 @@ import msgspec
 from fastapi import Path, Query, Response
 
 from backoffice_chassis import (
+    Audit,
     FieldError,
     Page,
     Paging,
@@ -15,6 +16,7 @@ from backoffice_chassis import (
     Problem,
     Router,
     Unit,
+    audits,
     conflict,
     etag,
     fetch_page,
@@ -22,6 +24,7 @@ from backoffice_chassis import (
     not_found,
     requires,
 )
+from backoffice_chassis.audit.canonical import summary
 from backoffice_chassis.http.vocabulary import Id
 from backoffice_events.records import MAX_VALUE_BYTES
 from trade_capture.permissions import READ_TRADES, SUBMIT_TRADES
@@ -46,6 +49,7 @@ from trade_capture.trades.tables import trade
 
 Submitter = Annotated[Principal, requires(SUBMIT_TRADES)]
 Reader = Annotated[Principal, requires(READ_TRADES)]
+Recorder = Annotated[Audit, audits("trade")]
 TradeId = Annotated[Id, Path()]
 
 _STATUS = {Result.RESENT: 200, Result.WAITING: 202}
@@ -57,7 +61,7 @@ def router(capture: Capture, reference: ReferenceCache) -> Router:
 
     @routes.post("", response_model=OutcomeOut, status_code=201, responses=_SINGLE_RESPONSES)
     async def submit_trade(
-        statement: StatementIn, response: Response, unit: Unit, principal: Submitter
+        statement: StatementIn, response: Response, unit: Unit, principal: Submitter, audit: Recorder
     ) -> OutcomeOut:
         """State a trade, a correction or a cancellation, and learn at once what became of it.
 
@@ -68,10 +72,16 @@ def router(capture: Capture, reference: ReferenceCache) -> Router:
         (outcome,) = await capture.take_in(unit, [submission])
         _refuse_if_faulty(outcome)
         response.status_code = _STATUS.get(outcome.result, 201)
-        return _outcome(outcome)
+        answer = _outcome(outcome)
+        if outcome.result is Result.RESENT:
+            audit.nothing_changed()
+        else:
+            stated = statement.model_dump(exclude_none=True)
+            await audit.record(unit, answer.trade_id, after={"statement": stated, "outcome": answer})
+        return answer
 
     @routes.post("/bulk", response_model=BulkOut)
-    async def submit_trades(bulk: BulkIn, unit: Unit, principal: Submitter) -> BulkOut:
+    async def submit_trades(bulk: BulkIn, unit: Unit, principal: Submitter, audit: Recorder) -> BulkOut:
         """State many at once. Good rows are taken in; the others go to the repair queue with every reason.
 
         A row that does not even name its trade is answered `UNIDENTIFIABLE`, and is kept nowhere.
@@ -84,7 +94,9 @@ def router(capture: Capture, reference: ReferenceCache) -> Router:
             else BulkRowOut(row=place, result="UNIDENTIFIABLE", reasons=[ReasonOut.model_validate(row)])
             for place, row in enumerate(rows)
         ]
-        return BulkOut(results=Counter(answer.result for answer in answers), rows=answers)
+        results = Counter(answer.result for answer in answers)
+        await audit.record(unit, None, after={"results": results, "rows": summary(answers)})
+        return BulkOut(results=results, rows=answers)
 
     @routes.get("", response_model=Page[TradeOut])
     async def list_trades(

@@ -1,9 +1,11 @@
-"""Notes, and the tables of chassis and messaging."""
+"""Notes, and the tables of chassis, messaging and audit log."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from backoffice_chassis import migrations
+from backoffice_chassis.approvals import schema as approvals
+from backoffice_chassis.audit import schema as audit
 from backoffice_events.messaging import schema
 
 revision = "0001"
@@ -13,6 +15,8 @@ down_revision = None
 def upgrade() -> None:
     migrations.upgrade_0001(op)
     schema.upgrade_0001(op)
+    audit.upgrade_0001(op)
+    approvals.upgrade_0001(op)
     op.create_table(
         "note",
         sa.Column("id", sa.Uuid, primary_key=True),

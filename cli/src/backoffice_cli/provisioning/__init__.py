@@ -1,0 +1,1 @@
+"""What servers are prepared with before the platform runs on them."""
