@@ -42,7 +42,9 @@ class Telemetry:
         if settings.otlp_endpoint:
             exporter = OTLPSpanExporter(f"{settings.otlp_endpoint.rstrip('/')}/v1/traces", timeout=5)
             tracing.add_span_processor(BatchSpanProcessor(exporter))
-        metering = MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()])
+        metering = MeterProvider(
+            resource=resource, metric_readers=[PrometheusMetricReader(scope_info_enabled=False)]
+        )
         trace.set_tracer_provider(tracing)
         metrics.set_meter_provider(metering)
         return cls(settings, tracing, metering)
