@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint format types contracts test chaos demo up down status clean compose-up compose-down
+.PHONY: help install lock lint format types contracts telemetry test chaos demo up down status clean compose-up compose-down
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,9 @@ types: install ## mypy, strict
 contracts: install ## event schemas and AsyncAPI documents against the committed ones
 	@$(BIN)/python -m backoffice_events.schemas check
 	@$(BIN)/python -m backoffice_events.asyncapi check services/*
+
+telemetry: install ## write docs/metrics.md and Grafana's dashboards anew from what is declared
+	@PYTHONPATH=tools $(BIN)/python -m observability write
 
 lock: install ## resolve again and write requirements.lock: hashes, no addresses
 	@$(BIN)/uv lock --upgrade
