@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from backoffice_cli.stack import processes
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.plan import Plan, read_plan
@@ -51,6 +52,11 @@ class Platform:
         if name not in known:
             raise StackError(f"There is no service {name}.", f"There are: {', '.join(known)}.")
         return f"http://{LOOPBACK}:{self.plan.ports[name]}"
+
+    @property
+    def traces_url(self) -> str | None:
+        """Return where traces are taken and given out, None where nobody keeps them."""
+        return processes.url(self.plan, processes.TRACES) if self.plan.topology.traces else None
 
     def auth(self, role: str, person: int = 1) -> "ClientCredentials":
         """Return what makes an HTTP client speak as the first or second person of a role."""

@@ -18,6 +18,7 @@ from backoffice_cli.console import Exit, console, failures, print_json, progress
 from backoffice_cli.lines import Refused, records
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError
+from backoffice_cli.traces.publishing import FirstOnes, publication_traced
 from backoffice_events.publisher import Publisher
 
 CHUNK = 1000
@@ -41,7 +42,8 @@ def publish(
     """
     with failures(), _lines(file) as lines:
         platform = Platform.running(state.resolve())
-        found = asyncio.run(_publish(lines, platform.bootstrap_servers, source))
+        with publication_traced(platform.traces_url, FirstOnes()):
+            found = asyncio.run(_publish(lines, platform.bootstrap_servers, source))
     if as_json:
         print_json(found)
     else:

@@ -17,6 +17,7 @@ from backoffice_cli.reference_data.firm import load_shipped
 from backoffice_cli.stack.control import bring_down, bring_up, delete_data, run_simulators
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.paths import repository_root
+from backoffice_cli.stack.topology import Topology, choose
 
 Say = Callable[[str], None]
 
@@ -77,6 +78,7 @@ def prepare_stack(folder: Path, say: Say) -> Platform:
         bring_down(folder)
         delete_data(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    choose(folder, Topology(traces=True))
     marker.touch()
     shutil.rmtree(record_of(folder).parent, ignore_errors=True)
     bring_up(folder, say)

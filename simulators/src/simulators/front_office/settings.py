@@ -26,6 +26,12 @@ class FrontOfficeSettings(BaseSettings):
         validation_alias=AliasChoices("kafka_bootstrap_servers", "BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS"),
         description="Kafka brokers to start from (environment: BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS).",
     )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("otlp_endpoint", "BACKOFFICE_OTLP_ENDPOINT"),
+        description="OpenTelemetry collector (environment: BACKOFFICE_OTLP_ENDPOINT). Without it no trace begins here.",
+    )
+    trace_ratio: Rate = Field(default=Decimal("0.01"), description="Share of the reports that begin a trace.")
     data: Path = Field(default=Path("data"), description="Folder of the data that the product ships.")
     record: Path = Field(
         default=Path("front-office.jsonl"),

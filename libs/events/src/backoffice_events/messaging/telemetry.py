@@ -15,6 +15,7 @@ from backoffice_events.contracts.base import contract_of
 from backoffice_events.messaging import metrics
 from backoffice_events.messaging.batch import Item
 from backoffice_events.messaging.failures import describe
+from backoffice_events.traces import is_sampled, traceparent
 
 if TYPE_CHECKING:
     from backoffice_events.messaging.application import Outcome
@@ -81,9 +82,7 @@ def log_item(
     level: int, message: str, group: str, item: Item, *, exc_info: Exception | None = None, **more: object
 ) -> None:
     """Write a line about one event, with everything that a search for it may start from."""
-    traceparent = (
-        item.incoming_traceparent if isinstance(item, Received) else traceparent_of(dict(item.headers))
-    )
+    header = item.incoming_traceparent if isinstance(item, Received) else traceparent_of(dict(item.headers))
     about = {
         "consumer": group,
         "event_id": item.event_id,
@@ -92,7 +91,7 @@ def log_item(
         "topic": item.topic,
         "partition": item.partition,
         "offset": item.offset,
-        **({"trace_id": traceparent[3:35]} if traceparent else {}),
+        **({"trace_id": header[3:35]} if header else {}),
     }
     log.log(level, message, exc_info=exc_info, extra={**about, **more})
 
@@ -126,10 +125,10 @@ def batch_span(group: str, items: Sequence[Item]) -> Iterator[None]:
 def _sampled_context(item: Item) -> SpanContext | None:
     if not isinstance(item, Received) or item.incoming_traceparent is None:
         return None
-    traceparent = item.incoming_traceparent
-    if traceparent[-1] not in "13579bdf":
+    header = item.incoming_traceparent
+    if not is_sampled(header):
         return None
-    trace_id, span_id = int(traceparent[3:35], 16), int(traceparent[36:52], 16)
+    trace_id, span_id = int(header[3:35], 16), int(header[36:52], 16)
     context = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
     return context if context.is_valid else None
 
@@ -141,8 +140,8 @@ def _continue(group: str, item: Item, context: SpanContext) -> trace.Span:
     span.set_attribute(metrics.GROUP, group)
     span.set_attribute("messaging.message.id", item.event_id or "")
     if isinstance(item, Received):
-        own = span.get_span_context()
-        item.traceparent = f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
+        span.set_attribute("messaging.kafka.message.key", item.key)
+        item.traceparent = traceparent(span.get_span_context())
     return span
 
 

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
-from opentelemetry import trace
 from opentelemetry.metrics import Counter
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -14,6 +13,7 @@ from backoffice_events.contracts.base import Event
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import outbox
 from backoffice_events.records import Record
+from backoffice_events.traces import current_traceparent
 
 TEST_SOURCE: Final = "urn:backoffice:test"
 
@@ -39,7 +39,7 @@ class UnitOfWork:
         Lock the aggregate's row (or be its only writer) before: then events of one key leave in the order of commits.
         """
         event_id = new_id()
-        traceparent = cause.traceparent if cause is not None else _current_traceparent()
+        traceparent = cause.traceparent if cause is not None else current_traceparent()
         record = encode(event, event_id=event_id, source=self.source, time=self.now, traceparent=traceparent)
         self._outgoing.append(outbox.Outgoing(event_id, type(event).event_type, record))
         self._published.append(event)
@@ -77,13 +77,6 @@ class UnitOfWork:
         self._outgoing.clear()
         await outbox.write(self.connection, outgoing, self.now)
         return bool(outgoing)
-
-
-def _current_traceparent() -> str | None:
-    context = trace.get_current_span().get_span_context()
-    if not context.is_valid:
-        return None
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 class Wakeup:
