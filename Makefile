@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint format types contracts telemetry test chaos demo up down status clean compose-up compose-down
+.PHONY: help install lock lint format types contracts telemetry alerts dashboards test chaos demo up down status clean compose-up compose-down
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,12 @@ contracts: install ## event schemas and AsyncAPI documents against the committed
 
 telemetry: install ## write docs/metrics.md and Grafana's dashboards anew from what is declared
 	@PYTHONPATH=tools $(BIN)/python -m observability write
+
+alerts: install ## Prometheus' rules by promtool (the first time builds it, some minutes)
+	@tools/alerts
+
+dashboards: install ## Grafana's dashboards on a running platform, by a real Prometheus
+	@tools/dashboards
 
 lock: install ## resolve again and write requirements.lock: hashes, no addresses
 	@$(BIN)/uv lock --upgrade
