@@ -5,8 +5,8 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint containers format types contracts chart test chaos demo up down status clean \
-        compose-up compose-demo compose-down compose-clean
+.PHONY: help install lock lint containers format types contracts chart telemetry alerts dashboards test chaos demo \
+        up down status clean compose-up compose-demo compose-down compose-clean
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -85,6 +85,15 @@ contracts: install ## event schemas and AsyncAPI documents against the committed
 
 chart: install ## render the Helm chart, validate what comes out, hold it against policies
 	@tools/chart
+
+telemetry: install ## write docs/metrics.md and Grafana's dashboards anew from what is declared
+	@PYTHONPATH=tools $(BIN)/python -m observability write
+
+alerts: install ## Prometheus' rules by promtool (the first time builds it, some minutes)
+	@tools/alerts
+
+dashboards: install ## Grafana's dashboards on a running platform, by a real Prometheus
+	@tools/dashboards
 
 lock: install ## resolve again and write the locks: hashes, no addresses
 	@$(BIN)/uv lock --upgrade

@@ -18,6 +18,7 @@ from backoffice_cli.commands import (
     reconcile,
     status,
     token,
+    trace,
     up,
 )
 
@@ -45,6 +46,7 @@ app.command("publish")(publish.publish)
 app.command("demo")(demo.demo)
 app.command("chaos")(chaos.chaos)
 app.command("reconcile")(reconcile.reconcile)
+app.command("trace")(trace.trace)
 app.add_typer(bench.app, name="bench")
 app.add_typer(day.app, name="day")
 app.add_typer(events.app, name="events")

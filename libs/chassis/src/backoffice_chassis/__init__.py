@@ -13,6 +13,7 @@ from backoffice_chassis.http.problems import (
 )
 from backoffice_chassis.http.routing import Router, Unit, unit_of_work
 from backoffice_chassis.http.versions import IfMatch, RequiredIfMatch, check_version, etag
+from backoffice_chassis.measuring import MOST_ROWS, age_label, measuring
 from backoffice_chassis.process import run
 from backoffice_chassis.security.access import requires
 from backoffice_chassis.security.principal import Principal, Role
@@ -20,6 +21,7 @@ from backoffice_chassis.service import PeriodicJob, Service
 from backoffice_chassis.settings import ServiceSettings
 
 __all__ = [
+    "MOST_ROWS",
     "Clock",
     "FieldError",
     "IfMatch",
@@ -36,12 +38,14 @@ __all__ = [
     "ServiceSettings",
     "SystemClock",
     "Unit",
+    "age_label",
     "check_version",
     "conflict",
     "etag",
     "fetch_page",
     "forbidden",
     "invalid",
+    "measuring",
     "not_found",
     "precondition_failed",
     "requires",
