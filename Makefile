@@ -5,8 +5,8 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint containers format types contracts chart telemetry alerts dashboards test chaos demo \
-        up down status clean compose-up compose-demo compose-down compose-clean
+.PHONY: help install lock lint containers format types contracts chart telemetry alerts dashboards test upgrade-test \
+        chaos demo up down status clean compose-up compose-demo compose-down compose-clean
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -94,6 +94,9 @@ alerts: install ## Prometheus' rules by promtool (the first time builds it, some
 
 dashboards: install ## Grafana's dashboards on a running platform, by a real Prometheus
 	@tools/dashboards
+
+upgrade-test: install ## run the previous release on today's schema and beside today's code
+	@$(BIN)/python -m pytest -q -m upgrade tests/upgrade
 
 lock: install ## resolve again and write the locks: hashes, no addresses
 	@$(BIN)/uv lock --upgrade

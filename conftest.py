@@ -18,7 +18,7 @@ SESSION = "BACKOFFICE_TEST_SESSION"
 OWNER = "BACKOFFICE_OWNER_PID"  # a stack that a test starts ends with the session, however that ends
 
 
-KINDS = ("unit", "integration", "e2e")
+KINDS = ("unit", "integration", "e2e", "upgrade")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

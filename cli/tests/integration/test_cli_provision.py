@@ -100,9 +100,8 @@ async def test_a_standby_may_still_rewind_itself(postgres: PostgresServer) -> No
     admin = await asyncpg.connect(postgres.admin_url)
     await admin.execute("CREATE ROLE \"streaming-replica\" LOGIN REPLICATION PASSWORD 'x'")
     await admin.close()
-    result = CliRunner().invoke(
-        app, ["provision", "--admin-url", postgres.admin_url, "--databases-only", "--json"], env=PASSWORDS
-    )
+    arguments = ["provision", "--admin-url", postgres.admin_url, "--databases-only", "--json"]
+    result = await asyncio.to_thread(CliRunner().invoke, app, arguments, env=PASSWORDS)
     assert result.exit_code == Exit.OK, result.stderr
     assert json.loads(result.stdout)["topics"] == []
     login: dict[str, Any] = {"host": "127.0.0.1", "port": postgres.port, "password": "x"}

@@ -5,6 +5,7 @@
 
 import copy
 import json
+import re
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -123,6 +124,17 @@ def test_a_first_installation_renders_too_and_so_do_the_servers_alone() -> None:
     documents = render(servers, upgrade=False)["documents"]
     assert problems(documents) == []
     assert not pods(documents)
+
+
+def test_the_values_that_the_operators_guide_shows_make_a_platform() -> None:
+    guide = (ROOT / "docs/operators.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(image: .*?)```", guide, re.DOTALL)
+    documents = render(yaml.safe_load(shown))["documents"]
+    assert problems(documents) == []
+    assert len(of_kind(documents, "Deployment")) == 2 * len(SERVICES)
+    wanted = {entry.split("/")[0] for each in pods(documents).values() for entry in files(each).values()}
+    made_by_hand = {f"backoffice-{name}-{role}" for name in NAMES for role in ("database", "owner")}
+    assert wanted - made_by_hand == {"backoffice-cluster-ca-cert", "backoffice-postgres-ca", *NAMES}
 
 
 def test_a_value_that_is_wrong_or_unknown_is_refused() -> None:
@@ -304,7 +316,8 @@ def test_every_process_signs_in_to_kafka_as_its_service() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_a_service_knows_every_setting_that_it_is_given(case: str) -> None:
     known = {f"BACKOFFICE_{name.upper()}" for name in ServiceSettings.model_fields} | {
-        "BACKOFFICE_SECRETS_DIR"
+        "BACKOFFICE_SECRETS_DIR",
+        "PGSSLROOTCERT",
     }
     own = {"trade-capture": {"BACKOFFICE_MAX_TRADE_AGE_DAYS", "BACKOFFICE_MAX_SETTLEMENT_LAG_DAYS"}}
     for name, deployment in of_kind(rendered(case), "Deployment").items():
@@ -316,13 +329,58 @@ def test_a_service_knows_every_setting_that_it_is_given(case: str) -> None:
         assert of_files <= known, name
 
 
+def test_settings_are_written_as_they_are_given_and_a_service_has_the_last_word() -> None:
+    given = {**values("servers-here"), "services": {"ledger": {"settings": {"LOG_FORMAT": "console"}}}}
+    given["settings"] |= {"MAX_BODY_BYTES": 33554432, "TRACE_SAMPLE_RATIO": 0.05}
+    deployments = of_kind(render(given)["documents"], "Deployment")
+    told = {
+        name: {entry["name"]: entry["value"] for entry in pod(each)["spec"]["containers"][0]["env"]}
+        for name, each in deployments.items()
+    }
+    ledger, hr = told["backoffice-ledger-worker"], told["backoffice-hr-worker"]
+    assert (ledger["BACKOFFICE_LOG_FORMAT"], hr["BACKOFFICE_LOG_FORMAT"]) == ("console", "json")
+    assert (hr["BACKOFFICE_MAX_BODY_BYTES"], hr["BACKOFFICE_TRACE_SAMPLE_RATIO"]) == ("33554432", "0.05")
+
+
+def test_every_setting_that_is_secret_comes_from_a_file() -> None:
+    named = values("servers-here") | {"secrets": {"settings": {"SIGNING_KEY": "signing"}}}
+    for name, each in of_kind(render(named)["documents"], "Deployment").items():
+        service = each["metadata"]["labels"]["app.kubernetes.io/name"]
+        assert files(pod(each))["backoffice_signing_key"] == f"backoffice-{service}-keys/signing", name
+    secret = {
+        f"backoffice_{name}"
+        for name, field in ServiceSettings.model_fields.items()
+        if "SecretStr" in str(field.annotation)
+    }
+    for each in of_kind(rendered("everything"), "Deployment").values():
+        assert secret <= files(pod(each)).keys(), "name it in secrets.settings of values.yaml"
+
+
+def test_connections_to_the_database_check_its_certificate() -> None:
+    documents = rendered("everything")
+    for name, template in pods(documents).items():
+        told = {entry["name"]: entry.get("value", "") for entry in template["spec"]["containers"][0]["env"]}
+        assert told["PGSSLROOTCERT"] == "/run/secrets/backoffice/postgres-ca.crt", name
+        assert files(template)["postgres-ca.crt"] == "backoffice-postgres-ca/ca.crt", name
+        assert told.get("BACKOFFICE_ADMIN_DATABASE_URL", "?sslmode=verify-full").endswith(
+            "?sslmode=verify-full"
+        )
+    urls = [
+        each["spec"]["target"]["template"]["data"]["url"]
+        for each in of_kind(documents, "ExternalSecret").values()
+        if "template" in each["spec"]["target"]
+    ]
+    assert len(urls) == 2 * len(SERVICES)
+    assert all(url.endswith("?sslmode=verify-full") for url in urls)
+
+
 def test_the_external_store_fills_every_secret_that_is_read() -> None:
     documents = rendered("everything")
     made = set(of_kind(documents, "ExternalSecret")) | set(of_kind(documents, "KafkaUser"))
     read = {
         entry.split("/")[0] for template in pods(documents).values() for entry in files(template).values()
     }
-    assert read - made == {"backoffice-cluster-ca-cert"}  # Strimzi's own
+    assert read - made == {"backoffice-cluster-ca-cert", "backoffice-postgres-ca"}  # the operators' own
     hooks = {
         name
         for name, each in of_kind(documents, "ExternalSecret").items()

@@ -60,14 +60,39 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 {{- end }}
 
+{{- define "backoffice.postgresCaSecret" -}}
+{{- if .Values.postgres.cloudnativepg.enabled -}}
+{{ .Values.postgres.cloudnativepg.clusterName }}-ca
+{{- else -}}
+{{ .Values.postgres.caSecret.name }}
+{{- end -}}
+{{- end }}
+
+{{- /* libpq's word for the authorities that a server's certificate must come from, and the file. */}}
+{{- define "backoffice.postgresCaVariable" -}}
+{{- if include "backoffice.postgresCaSecret" . }}
+- {name: PGSSLROOTCERT, value: /run/secrets/backoffice/postgres-ca.crt}
+{{- end }}
+{{- end }}
+
+{{- define "backoffice.postgresCaFile" -}}
+{{- with include "backoffice.postgresCaSecret" . }}
+- secret:
+    name: {{ . }}
+    items: [{key: {{ $.Values.postgres.caSecret.key }}, path: postgres-ca.crt}]
+{{- end }}
+{{- end }}
+
 {{- define "backoffice.signsIn" -}}
 {{- if hasPrefix "SASL_" .Values.kafka.securityProtocol }}yes{{ end -}}
 {{- end }}
 
-{{- /* Settings laid over one another, as environment variables. Takes root, settings. */}}
+{{- /* Settings laid over one another, as environment variables. Takes root, settings. Helm reads every number as a
+float, and would write a large one with an exponent. */}}
 {{- define "backoffice.environment" -}}
 - {name: BACKOFFICE_SECRETS_DIR, value: /run/secrets/backoffice}
 {{- range $name, $value := mergeOverwrite (deepCopy .root.Values.settings) .settings }}
+{{- if and (kindIs "float64" $value) (eq (floor $value) $value) }}{{ $value = int64 $value }}{{ end }}
 - {name: BACKOFFICE_{{ $name }}, value: {{ $value | toString | quote }}}
 {{- end }}
 {{- end }}
