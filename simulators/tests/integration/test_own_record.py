@@ -71,7 +71,7 @@ async def test_what_lies_on_the_topic_stands_in_the_record_byte_for_byte(kafka: 
     stages = [line["stage"] for line in lines(path)]
     assert stages == ["intended"] * 3 + ["acknowledged"] * 3
     recorded = {(line["key"], base64.b64decode(line["value"])) for line in lines(path)[:3]}
-    async with reading(kafka, [COUNTERPARTY_CONFIRMATIONS]) as consumer:
+    async with reading(Brokers(kafka), [COUNTERPARTY_CONFIRMATIONS]) as consumer:
         there = {
             (record.key.decode(), record.value) async for batch in until_now(consumer) for record in batch
         }
@@ -84,9 +84,9 @@ async def test_what_is_dealt_with_can_be_seen_by_the_offsets_of_a_group(kafka: s
     async with Publisher(brokers=Brokers(kafka), source="urn:test") as publisher:
         for _ in range(2):  # the second time partitions are known that the first had not
             await OwnRecord(tmp_path / "record.jsonl").send(publisher, words(publisher))
-            async with reading(kafka, [COUNTERPARTY_CONFIRMATIONS]) as consumer:
+            async with reading(Brokers(kafka), [COUNTERPARTY_CONFIRMATIONS]) as consumer:
                 read = [record async for batch in until_now(consumer) for record in batch]
-            async with progress(kafka, group) as dealt_with:
+            async with progress(Brokers(kafka), group) as dealt_with:
                 for record in read:
                     dealt_with.note([record])
                     await dealt_with.tell()

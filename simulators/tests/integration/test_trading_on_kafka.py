@@ -105,7 +105,10 @@ def reference_data() -> list[Event]:
 async def confirmations_of(kafka: str, references: set[str]) -> list[ConfirmationSent]:
     """Return the confirmations of these trades once each has one."""
     found: list[ConfirmationSent] = []
-    async with asyncio.timeout(TIMEOUT_SECONDS), reading(kafka, [COUNTERPARTY_CONFIRMATIONS]) as consumer:
+    async with (
+        asyncio.timeout(TIMEOUT_SECONDS),
+        reading(Brokers(kafka), [COUNTERPARTY_CONFIRMATIONS]) as consumer,
+    ):
         while {each.trade_reference for each in found} != references:
             for received in decoded(await poll(consumer)):
                 event = received.event

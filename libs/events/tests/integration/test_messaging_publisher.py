@@ -34,7 +34,7 @@ async def test_the_example_in_the_readme_publishes_a_trade(stage: Any) -> None:
     assert example is not None
     names: dict[str, Any] = {"__name__": "example"}
     exec(example.group(1), names)  # noqa: S102 -- the point of the test
-    event_id = await names["main"](stage.kafka)
+    event_id = await names["main"](Brokers(stage.kafka))
     received = [decode(record) for record in await stage.records(FRONTOFFICE_TRADES.name)]
     (mine,) = [each for each in received if each.event_id == event_id]
     assert isinstance(mine.event, TradeExecuted)

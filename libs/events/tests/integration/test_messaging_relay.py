@@ -64,7 +64,7 @@ async def test_a_relay_that_dies_between_publishing_and_deleting_repeats_but_los
             await super()._delete(connection, stored)
 
     await stage.publish(*[made(name="a", number=number) for number in (1, 2, 3)])
-    async with running(DiesOnce(stage.engine, stage.kafka, stage.transactions.wakeup)):
+    async with running(DiesOnce(stage.engine, Brokers(stage.kafka), stage.transactions.wakeup)):
         await stage.drained()
     assert [event.number for event in await stage.events(made)] == [1, 2, 3, 1, 2, 3]
 
@@ -82,7 +82,7 @@ async def test_what_the_broker_did_not_store_stays_in_the_outbox(stage: Any) -> 
     async def tried_again() -> bool:
         return attempts > 1
 
-    async with running(Counting(stage.engine, "127.0.0.1:9", stage.transactions.wakeup)):
+    async with running(Counting(stage.engine, Brokers("127.0.0.1:9"), stage.transactions.wakeup)):
         await stage.until(tried_again)
     assert await stage.outbox_rows() == 1
 
