@@ -5,8 +5,8 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint containers format types contracts chart test upgrade-test chaos demo up down status clean \
-        compose-up compose-demo compose-down compose-clean
+.PHONY: help install lock lint containers format types contracts chart telemetry alerts dashboards test upgrade-test \
+        chaos demo up down status clean compose-up compose-demo compose-down compose-clean
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,18 +40,20 @@ COMPOSE_STATE := .backoffice-compose
 comma := ,
 SETTINGS = $(wildcard $(patsubst %,deploy/profiles/%.env,$(subst $(comma), ,$(COMPOSE_PROFILES))))
 SETTLE = set -ea; for file in $(SETTINGS); do . ./$$file; done;
+VOLUME := docker volume inspect backoffice_postgres --format '{{json .CreatedAt}}'
 EVERY_PROFILE := $(patsubst %,--profile %,simulators ha keycloak telemetry dashboards)
 
 compose-up: ## start the platform in containers (needs Docker with Compose 2.20+)
 	@python3 deploy/make_secrets.py
 	@$(SETTLE) python3 deploy/describe_platform.py $(COMPOSE_STATE)
 	@$(SETTLE) docker compose $(COMPOSE) up --build --detach --wait
-	@docker volume inspect backoffice_postgres --format '{{json .CreatedAt}}' > $(COMPOSE_STATE)/volume.now
+	@$(VOLUME) > $(COMPOSE_STATE)/volume.now
 	@cd $(COMPOSE_STATE) && { cmp -s volume volume.now || rm -f demo; } && mv volume.now volume
 
-# What an earlier demo left goes first; its mark falls with the volume that holds its data (compose-up).
+# What an earlier demo left goes first, if it is still in the volume that was its own.
 compose-demo: install ## run the demo on the containers
-	@if [ -e $(COMPOSE_STATE)/demo ]; then $(MAKE) --no-print-directory compose-clean; fi
+	@if [ -e $(COMPOSE_STATE)/demo ] && $(VOLUME) 2>/dev/null | cmp -s - $(COMPOSE_STATE)/volume; \
+	    then $(MAKE) --no-print-directory compose-clean; fi
 	@COMPOSE_PROFILES=$${COMPOSE_PROFILES:+$$COMPOSE_PROFILES,}simulators \
 	    $(MAKE) --no-print-directory compose-up COMPOSE="-f docker-compose.yml -f deploy/compose-demo.yml"
 	@$(BIN)/backoffice demo --state $(COMPOSE_STATE)
@@ -85,6 +87,15 @@ contracts: install ## event schemas and AsyncAPI documents against the committed
 
 chart: install ## render the Helm chart, validate what comes out, hold it against policies
 	@tools/chart
+
+telemetry: install ## write docs/metrics.md and Grafana's dashboards anew from what is declared
+	@PYTHONPATH=tools $(BIN)/python -m observability write
+
+alerts: install ## Prometheus' rules by promtool (the first time builds it, some minutes)
+	@tools/alerts
+
+dashboards: install ## Grafana's dashboards on a running platform, by a real Prometheus
+	@tools/dashboards
 
 upgrade-test: install ## run the previous release on today's schema and beside today's code
 	@$(BIN)/python -m pytest -q -m upgrade tests/upgrade

@@ -272,6 +272,13 @@ def test_compose_down_ends_every_profile() -> None:
     assert set(named.split()) == PROFILES
 
 
+@pytest.mark.parametrize("name", PARTS)
+def test_what_is_mounted_is_there(name: str) -> None:
+    mounted = [volume.split(":")[0] for volume in PARTS[name].get("volumes", [])]
+    assert not [place for place in mounted if place.startswith("./") and not (ROOT / place).is_dir()]
+    assert {place for place in mounted if not place.startswith("./")} <= set(COMPOSE["volumes"])
+
+
 def test_topics_are_provisioned_and_never_made_by_chance() -> None:
     assert PARTS["kafka"]["environment"]["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
     assert PARTS["provision"]["command"][:2] == ["backoffice", "provision"]

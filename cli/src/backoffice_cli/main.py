@@ -20,6 +20,7 @@ from backoffice_cli.commands import (
     reconcile,
     status,
     token,
+    trace,
     up,
 )
 
@@ -49,6 +50,7 @@ app.command("chaos")(chaos.chaos)
 app.command("reconcile")(reconcile.reconcile)
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(audit.app, name="audit")
+app.command("trace")(trace.trace)
 app.add_typer(bench.app, name="bench")
 app.add_typer(day.app, name="day")
 app.add_typer(events.app, name="events")

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from backoffice_cli.description import read_description
+from backoffice_cli.stack import processes
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.plan import Plan, client_id, read_plan
@@ -57,6 +58,11 @@ class Platform:
         if name not in self.urls:
             raise StackError(f"There is no service {name}.", f"There are: {', '.join(self.urls)}.")
         return self.urls[name]
+
+    @property
+    def traces_url(self) -> str | None:
+        """Return where traces are taken and given out, None where nobody keeps them for us."""
+        return None
 
     def auth(self, role: str, person: int = 1) -> "ClientCredentials":
         """Return what makes an HTTP client speak as the first or second person of a role.
@@ -130,6 +136,11 @@ class Stack(Platform):
     def services(self) -> list[str]:
         """Return the services that the stack runs."""
         return [name for name in self.urls if name in self.state.components]
+
+    @property
+    def traces_url(self) -> str | None:
+        """Return the stack's own store of traces, None where it has none."""
+        return processes.url(self.plan, processes.TRACES) if self.plan.topology.traces else None
 
 
 class ClientCredentials(httpx.Auth):

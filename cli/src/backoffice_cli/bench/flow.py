@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any, Final
 
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+
 from backoffice_cli.bench import measure
 from backoffice_cli.bench.commits import committed
 from backoffice_cli.bench.limit import physical_limit
@@ -22,6 +24,7 @@ from backoffice_cli.stack import simulators
 from backoffice_cli.stack.control import run_simulators
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.paths import repository_root
+from backoffice_cli.traces.publishing import publication_traced
 from backoffice_events.brokers import Brokers
 from backoffice_events.contracts.frontoffice import TradeExecuted
 from backoffice_events.ids import new_id
@@ -37,6 +40,9 @@ _TICK_SECONDS: Final = 0.02
 _POLL_SECONDS: Final = 1.0
 _STALLED_SECONDS: Final = 60
 _AT_MOST_SECONDS: Final = 300
+TRACED: Final = 0.01
+"""Share of the trades that begin a trace, on a stack that keeps traces."""
+
 SWITCHES: Final = {"csd": (), "counterparties": ("--delay-seconds=0",)}
 
 
@@ -62,7 +68,8 @@ def run(platform: Stack, number: int, rate: int | None, say: Say) -> dict[str, A
     run_simulators(platform.folder, SWITCHES)
     try:
         platform = Stack.running(platform.folder)
-        return _measured(platform, day, number, rate, say)
+        with publication_traced(platform.traces_url, TraceIdRatioBased(TRACED)):
+            return _measured(platform, day, number, rate, say)
     finally:
         run_simulators(platform.folder, wanted_before)
 

@@ -18,6 +18,7 @@ from backoffice_cli.console import Exit, console, failures, print_json, progress
 from backoffice_cli.lines import Refused, records
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError
+from backoffice_cli.traces.publishing import FirstOnes, publication_traced
 from backoffice_events.brokers import Brokers
 from backoffice_events.publisher import Publisher
 
@@ -42,7 +43,8 @@ def publish(
     """
     with failures(), _lines(file) as lines:
         platform = Platform.running(state.resolve())
-        found = asyncio.run(_publish(lines, platform.front_office, source))
+        with publication_traced(platform.traces_url, FirstOnes()):
+            found = asyncio.run(_publish(lines, platform.front_office, source))
     if as_json:
         print_json(found)
     else:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -14,6 +14,7 @@ from backoffice_cli.console import Exit, console, failures, print_json, progress
 from backoffice_cli.platform import Platform
 from backoffice_cli.reconciliation.compare import compare
 from backoffice_cli.reconciliation.fetch import fetch
+from backoffice_cli.reconciliation.push import push
 from backoffice_cli.reconciliation.records import Snapshot
 from backoffice_cli.reconciliation.report import Report
 from backoffice_cli.stack.errors import StackError
@@ -38,7 +39,16 @@ MEANINGS = {
 }
 
 
-def reconcile(state: StateFolder, as_json: AsJson = False) -> None:
+def reconcile(
+    state: StateFolder,
+    otlp_endpoint: Annotated[
+        str | None,
+        typer.Option(
+            help="Tell the result to this collector too: OTLP over HTTP.", envvar="BACKOFFICE_OTLP_ENDPOINT"
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Compare the front office's record with every service, trade by trade and in total, once all is quiet.
 
     Exit code 0 when all sides agree, 1 when they do not.
@@ -47,6 +57,8 @@ def reconcile(state: StateFolder, as_json: AsJson = False) -> None:
     """
     with failures():
         report = run(Platform.running(state.resolve()))
+        if otlp_endpoint is not None:
+            push(report, otlp_endpoint)
     if as_json:
         print_json(document(report))
     else:

@@ -15,6 +15,7 @@ from backoffice_cli.stack.topology import choose, chosen
 
 def up(
     state: StateFolder,
+    *,
     servers_only: Annotated[
         bool, typer.Option("--servers-only", help="Leave the services to you: .backoffice/env/<service>.env.")
     ] = False,
@@ -24,6 +25,12 @@ def up(
     brokers: Annotated[
         int, typer.Option(help="1, or 3 that copy one another; kept from a folder's first start on.")
     ] = 0,
+    traces: Annotated[
+        bool,
+        typer.Option(
+            "--traces", help="Also keep traces, for `backoffice trace`; from a folder's first start on."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Start the platform: Kafka, PostgreSQL, the identity provider and the five services, all on this machine.
@@ -33,8 +40,11 @@ def up(
     Example: `backoffice up && backoffice status`
     """
     with failures():
-        if brokers:
-            choose(state.resolve(), replace(chosen(state.resolve()), brokers=brokers))
+        topology = chosen(state.resolve())
+        choose(
+            state.resolve(),
+            replace(topology, brokers=brokers or topology.brokers, traces=traces or topology.traces),
+        )
         bring_up(state.resolve(), teller(), servers_only=servers_only)
         if with_simulators:
             run_simulators(state.resolve(), dict.fromkeys(SERVERS, ()))

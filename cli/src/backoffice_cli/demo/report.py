@@ -1,6 +1,7 @@
 """What the demo shows at its end."""
 
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,12 +11,18 @@ from backoffice_cli.console import console
 from backoffice_cli.demo.outcomes import Outcome
 from backoffice_cli.demo.story import Chapter, story_of
 from backoffice_cli.platform import Platform, body_of, every_page
+from backoffice_cli.traces.client import trace_of
+from backoffice_cli.traces.spans import Span
+from backoffice_cli.traces.tree import tree_of
+from backoffice_events.contracts.settlement import InstructionSettled
 
 _EVERY_DAY = {"trade_date_from": "1900-01-01", "trade_date_to": "9999-12-31"}
 """Also what the desk misdated, and what states no trade date: that counts on the day on which it came."""
 
 _FIRST_DAY, _LAST_DAY = "2024-08-01", "2024-08-31"
 _LARGEST = 10
+_MOST_ASKED_FOR = 1_000
+_SETTLED = InstructionSettled.event_type
 _RATES = {
     "entry": "taken in without a person's help",
     "repair": "needed one, or still do",
@@ -84,7 +91,7 @@ def _efficiency(platform: Platform) -> None:
 
 
 def _story(platform: Platform) -> None:
-    trade = _trade_worth_telling(platform)
+    trade, spans = _trade_worth_telling(platform)
     if trade is None:
         return
     chapters = story_of(platform, trade["trade_id"])
@@ -96,13 +103,21 @@ def _story(platform: Platform) -> None:
     for chapter in chapters:
         table.add_row(_after(chapter, chapters[0]), chapter.service, chapter.what)
     console.print(table)
+    if spans:
+        console.print("\n[bold]The same as its trace[/bold]: who did what because of what")
+        console.print(tree_of(spans), soft_wrap=True)
 
 
-def _trade_worth_telling(platform: Platform) -> dict[str, Any] | None:
-    """Prefer a settled trade that was amended on its way; any settled one will do."""
+def _trade_worth_telling(platform: Platform) -> tuple[dict[str, Any] | None, Sequence[Span]]:
+    """Prefer a settled trade that is traced to its last journal, and one that was amended on its way."""
     with platform.client("settlement", "operations") as client:
         settled = list(every_page(client, "/settlements", state="SETTLED"))
-    return max(settled, key=lambda trade: (trade["trade_version"], trade["trade_id"]), default=None)
+    settled.sort(key=lambda trade: (-trade["trade_version"], trade["trade_id"]))
+    for trade in settled[:_MOST_ASKED_FOR] if platform.traces_url else ():
+        spans = trace_of(platform, trade["trade_id"])
+        if any(span.service == "ledger" and span.name.endswith(_SETTLED) for span in spans):
+            return trade, spans
+    return next(iter(settled), None), ()
 
 
 def _after(chapter: Chapter, first: Chapter) -> str:

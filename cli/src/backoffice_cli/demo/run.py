@@ -18,6 +18,7 @@ from backoffice_cli.reference_data.firm import load_shipped
 from backoffice_cli.stack.control import bring_down, bring_up, delete_data, run_simulators
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.paths import description_of, repository_root
+from backoffice_cli.stack.topology import Topology, choose
 
 Say = Callable[[str], None]
 
@@ -105,6 +106,7 @@ def prepare_stack(folder: Path, say: Say) -> Stack:
         say("Removing what the last demo left")
         bring_down(folder)
         delete_data(folder)
+    choose(folder, Topology(traces=True))
     _mark(folder)
     bring_up(folder, say)
     return Stack.running(folder)

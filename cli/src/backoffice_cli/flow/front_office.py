@@ -27,7 +27,11 @@ class FrontOffice:
         self._log = platform.folder / "logs" / "front_office.log"
 
     def __enter__(self) -> "FrontOffice":
-        environment = {**os.environ, **kafka_environment(self._platform.front_office)}
+        environment = {
+            **os.environ,
+            **kafka_environment(self._platform.front_office),
+            **({"BACKOFFICE_OTLP_ENDPOINT": traces} if (traces := self._platform.traces_url) else {}),
+        }
         self._process = children.spawn(self._command, log=self._log, env=environment, cwd=repository_root())
         return self
 

@@ -17,15 +17,19 @@ from backoffice_cli.stack.plan import Plan
 from backoffice_cli.stack.ports import LOOPBACK
 from backoffice_cli.stack.state import Component
 
+TRACES = "traces"
+RECEIVER_MODULE = "backoffice_cli.traces.receiver"
+
 Check = Callable[[], Awaitable[bool]]
 
 
 def base_environment(plan: Plan) -> dict[str, str]:
-    """Return what every process of the platform is told: where the broker and the issuer are."""
+    """Return what every process of the platform is told: where the broker, the issuer and who takes traces are."""
     return {
         "PYTHONUNBUFFERED": "1",
         "BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS": plan.clients_bootstrap_servers,
         "BACKOFFICE_ISSUER_URL": url(plan, "issuer"),
+        **({"BACKOFFICE_OTLP_ENDPOINT": url(plan, TRACES)} if plan.topology.traces else {}),
     }
 
 
@@ -75,6 +79,14 @@ def issuer(plan: Plan, folder: Path) -> Supervised:
     view = Component("issuer", plan.ports["issuer"])
     ready = answers(f"{url(plan, 'issuer')}/.well-known/openid-configuration")
     return supervised(view, (sys.executable, "-m", ISSUER_MODULE), environment, ready, folder)
+
+
+def traces(plan: Plan, folder: Path) -> Supervised:
+    """Describe who takes the traces."""
+    port = plan.ports[TRACES]
+    command = (sys.executable, "-m", RECEIVER_MODULE, str(port))
+    ready = answers(f"{url(plan, TRACES)}/livez")
+    return supervised(Component(TRACES, port), command, {}, ready, folder)
 
 
 def supervised(

@@ -126,6 +126,8 @@ class Supervisor:
         self.services = [] if self.servers_only else described
         if exists(ISSUER_MODULE):
             self.services.insert(0, processes.issuer(plan, self.folder))
+        if plan.topology.traces:
+            self.services.insert(0, processes.traces(plan, self.folder))
         self.say(
             f"Starting {', '.join(part.view.name for part in self.services) or 'no service: none is there'}"
         )

@@ -20,11 +20,13 @@ class Topology:
 
     proxied: the platform's processes reach brokers and database through proxies, so that the network can be made bad.
     database_disk_mb: the database lies on a disk of its own of this size, in memory; needs root. 0: on the folder's.
+    traces: a process takes the platform's traces, and `backoffice trace` shows them.
     """
 
     brokers: int = 1
     proxied: bool = False
     database_disk_mb: int = 0
+    traces: bool = False
 
     @property
     def broker_names(self) -> tuple[str, ...]:
@@ -42,7 +44,8 @@ class Topology:
     def ports(self) -> list[str]:
         """Return the names of the ports that its servers listen on."""
         controllers = [f"{name}-controller" for name in self.broker_names]
-        return [*self.server_names, "issuer", *controllers, *(self._proxy_ports if self.proxied else ())]
+        further = [*(self._proxy_ports if self.proxied else ()), *(("traces",) if self.traces else ())]
+        return [*self.server_names, "issuer", *controllers, *further]
 
     @property
     def _proxy_ports(self) -> list[str]:

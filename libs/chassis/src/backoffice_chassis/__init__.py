@@ -16,6 +16,7 @@ from backoffice_chassis.http.problems import (
 )
 from backoffice_chassis.http.routing import Router, Unit, unit_of_work
 from backoffice_chassis.http.versions import IfMatch, RequiredIfMatch, check_version, etag
+from backoffice_chassis.measuring import MOST_ROWS, age_label, measuring
 from backoffice_chassis.process import run
 from backoffice_chassis.security.access import requires
 from backoffice_chassis.security.permissions import Permission
@@ -24,6 +25,7 @@ from backoffice_chassis.service import PeriodicJob, Service
 from backoffice_chassis.settings import ServiceSettings
 
 __all__ = [
+    "MOST_ROWS",
     "Approval",
     "ApprovalKind",
     "Audit",
@@ -44,6 +46,7 @@ __all__ = [
     "ServiceSettings",
     "SystemClock",
     "Unit",
+    "age_label",
     "audits",
     "check_version",
     "conflict",
@@ -51,6 +54,7 @@ __all__ = [
     "fetch_page",
     "forbidden",
     "invalid",
+    "measuring",
     "not_found",
     "precondition_failed",
     "reads_only",

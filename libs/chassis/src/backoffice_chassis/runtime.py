@@ -9,6 +9,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from backoffice_chassis import metrics
 from backoffice_chassis.app import create_app
 from backoffice_chassis.health import Check, Health, database_check
 from backoffice_chassis.memory import spare_collections
@@ -34,6 +35,7 @@ async def serve(service: Service, *, api: bool, worker: bool) -> None:
         health = _health(database, work)
         app = create_app(service, resources, health, api=api)
         telemetry.trace_statements(resources.transactions.engine)
+        metrics.observe(resources.transactions.engine)
         spare_collections()
         await _run(_http_server(app, service.settings), work, health)
     telemetry.stop()

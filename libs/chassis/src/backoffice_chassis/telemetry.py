@@ -37,13 +37,10 @@ class Telemetry:
     @classmethod
     def start(cls, service: str, settings: ServiceSettings) -> "Telemetry":
         """Set the process-wide providers."""
-        resource = Resource.create({"service.name": service, "service.namespace": "backoffice"})
-        tracing = TracerProvider(sampler=_sampler(settings), resource=resource)
-        if settings.otlp_endpoint:
-            exporter = OTLPSpanExporter(f"{settings.otlp_endpoint.rstrip('/')}/v1/traces", timeout=5)
-            tracing.add_span_processor(BatchSpanProcessor(exporter))
-        metering = MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()])
-        trace.set_tracer_provider(tracing)
+        tracing = start_tracing(service, settings.otlp_endpoint, _sampler(settings))
+        metering = MeterProvider(
+            resource=_resource(service), metric_readers=[PrometheusMetricReader(scope_info_enabled=False)]
+        )
         metrics.set_meter_provider(metering)
         return cls(settings, tracing, metering)
 
@@ -62,6 +59,20 @@ class Telemetry:
         """Send what is still buffered."""
         self.tracing.shutdown()
         self.metering.shutdown()
+
+
+def start_tracing(service: str, otlp_endpoint: str | None, sampler: Sampler) -> TracerProvider:
+    """Set the process-wide provider of traces; its spans go to the collector, when there is one."""
+    tracing = TracerProvider(sampler=sampler, resource=_resource(service))
+    if otlp_endpoint:
+        exporter = OTLPSpanExporter(f"{otlp_endpoint.rstrip('/')}/v1/traces", timeout=5)
+        tracing.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(tracing)
+    return tracing
+
+
+def _resource(service: str) -> Resource:
+    return Resource.create({"service.name": service, "service.namespace": "backoffice"})
 
 
 class _TracesBeginAtTheEdge(Sampler):

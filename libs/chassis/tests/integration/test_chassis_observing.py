@@ -5,8 +5,7 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from backoffice_chassis import Service
-from backoffice_chassis.http import observing
+from backoffice_chassis import Service, metrics
 from backoffice_chassis.resources import open_resources
 from backoffice_events.ids import new_id
 from backoffice_events.messaging.headers import unpack
@@ -27,7 +26,7 @@ class Durations:
 @pytest.fixture
 def durations(monkeypatch: pytest.MonkeyPatch) -> Durations:
     durations = Durations()
-    monkeypatch.setattr(observing, "_DURATION", durations)
+    monkeypatch.setattr(metrics, "REQUEST_SECONDS", durations)
     return durations
 
 

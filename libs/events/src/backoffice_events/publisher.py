@@ -4,12 +4,18 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+
 from backoffice_events.brokers import Brokers
 from backoffice_events.cloudevents import UndecodableError, decode, encode
 from backoffice_events.contracts.base import Event
 from backoffice_events.ids import new_id
 from backoffice_events.kafka import KafkaSender
 from backoffice_events.records import Record
+from backoffice_events.traces import current_traceparent
+
+_tracer = trace.get_tracer("backoffice_events.publisher")
 
 
 def _utc_now() -> datetime:
@@ -45,9 +51,29 @@ class Publisher:
         await self.send([_readable(record) for record in records])
         return ids
 
-    def record(self, event: Event, *, event_id: str) -> Record:
-        """Return the Kafka record that would carry the event, whether or not a consumer could read it."""
-        return encode(event, event_id=event_id, source=self._source, time=self._clock())
+    def record(self, event: Event, *, event_id: str, traceparent: str | None = None) -> Record:
+        """Return the Kafka record that would carry the event, whether or not a consumer could read it.
+
+        traceparent: of the event that this one answers. Without it the application's own trace goes on, or begins, if
+        it has set up OpenTelemetry.
+        """
+        traceparent = traceparent or self._publication(event, event_id)
+        return encode(
+            event, event_id=event_id, source=self._source, time=self._clock(), traceparent=traceparent
+        )
+
+    def _publication(self, event: Event, event_id: str) -> str | None:
+        """Return the trace context of a span that says that the event was published."""
+        with _tracer.start_as_current_span(
+            f"publish {event.event_type}",
+            kind=SpanKind.PRODUCER,
+            attributes={
+                "messaging.destination.name": event.topic.name,
+                "messaging.message.id": event_id,
+                "messaging.kafka.message.key": event.key(),
+            },
+        ):
+            return current_traceparent()
 
     async def send(self, records: Sequence[Record]) -> None:
         """Send records as they are, in order per key; raises the first error after the rest was tried."""

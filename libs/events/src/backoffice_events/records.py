@@ -12,6 +12,7 @@ MAX_VALUE_BYTES = 262_144
 
 class Record(msgspec.Struct, frozen=True):
     """One Kafka record. partition and offset are -1 until the broker has placed it; value None is a tombstone.
+    timestamp: when it was published, in milliseconds since 1970, as a consumer is told.
 
     A struct, as events are: a frozen dataclass takes six times as long to make, and a trade's road makes thirty.
     """
@@ -22,3 +23,4 @@ class Record(msgspec.Struct, frozen=True):
     headers: Headers
     partition: int = -1
     offset: int = -1
+    timestamp: int | None = None

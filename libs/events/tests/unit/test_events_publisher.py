@@ -5,11 +5,16 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from backoffice_events import publisher as publisher_module
 from backoffice_events.brokers import Brokers
 from backoffice_events.contracts.frontoffice import TradeExecuted
 from backoffice_events.contracts.vocabulary import Side
 from backoffice_events.publisher import Publisher
+from backoffice_events.traces import traceparent
 
 pytestmark = pytest.mark.unit
 
@@ -48,3 +53,35 @@ async def test_an_event_that_no_consumer_would_take_is_refused(changes: dict[str
         await publisher.publish(event)
     with pytest.raises(ValueError, match=says):
         await publisher.publish_many([GOOD, event])
+
+
+def publisher_of_a_tracing_application(
+    monkeypatch: pytest.MonkeyPatch,
+) -> tuple[Publisher, InMemorySpanExporter]:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(publisher_module, "_tracer", provider.get_tracer("test"))
+    return Publisher(brokers=Brokers("127.0.0.1:9"), source="urn:frontoffice:test"), exporter
+
+
+def test_a_publication_begins_a_trace_where_the_application_has_set_up_tracing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher, exporter = publisher_of_a_tracing_application(monkeypatch)
+    record = publisher.record(GOOD, event_id="01a")
+    [span] = exporter.get_finished_spans()
+    assert dict(record.headers)["traceparent"].decode() == traceparent(span.get_span_context())
+    assert (span.attributes or {})["messaging.kafka.message.key"] == "OMS-EQ:EX-1"
+
+
+def test_an_answer_goes_on_with_the_trace_of_what_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    publisher, exporter = publisher_of_a_tracing_application(monkeypatch)
+    known = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    record = publisher.record(GOOD, event_id="01a", traceparent=known)
+    assert dict(record.headers)["traceparent"].decode() == known
+    assert exporter.get_finished_spans() == ()
+
+
+def test_without_tracing_an_event_carries_no_trace() -> None:
+    publisher = Publisher(brokers=Brokers("127.0.0.1:9"), source="urn:frontoffice:test")
+    assert "traceparent" not in dict(publisher.record(GOOD, event_id="01a").headers)

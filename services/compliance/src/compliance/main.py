@@ -3,11 +3,12 @@
 from datetime import timedelta
 from pathlib import Path
 
-from backoffice_chassis import Clock, PeriodicJob, Service, ServiceSettings, SystemClock, run
+from backoffice_chassis import Clock, PeriodicJob, Service, ServiceSettings, SystemClock, measuring, run
 from compliance.cases import api as cases
 from compliance.cases.resolution import RESOLUTIONS
 from compliance.checks import api as decisions
 from compliance.checks.handlers import Judge
+from compliance.metrics import measure
 from compliance.reference.handlers import CONSUMERS
 from compliance.rules import api as rules
 from compliance.rules.changes import CHANGES
@@ -35,6 +36,7 @@ def build(settings: ServiceSettings, clock: Clock) -> Service:
         jobs=(
             PeriodicJob("screen counterparties", EVERY_SECOND, Screener(indexes).screen_stale),
             PeriodicJob("judge trades that waited", EVERY_SECOND, judge.on_waiting),
+            measuring("open cases", measure),
         ),
         migrations=MIGRATIONS,
         clock=clock,

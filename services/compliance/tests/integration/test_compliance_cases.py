@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -20,8 +20,10 @@ from backoffice_events.contracts.compliance import TradeHeld
 from backoffice_events.contracts.hr import Employee, EmployeeHired
 from backoffice_events.contracts.reference import CounterpartyChanged, InstrumentChanged
 from backoffice_events.contracts.trading import Trade, TradeAmended, TradeCancelled, TradeCaptured
+from backoffice_events.ids import new_id
 from backoffice_events.messaging import Batch, UnitOfWork
 from compliance.checks.handlers import Judge
+from compliance.metrics import CASES, measure
 from compliance.reference.handlers import on_employees, on_reference
 from compliance.rules.repository import RulebookReader
 from compliance.screening.jobs import Screener
@@ -269,3 +271,22 @@ async def test_a_decision_replays_to_the_same_findings(
     assert replayed.status_code == 200
     assert replayed.json()["same"] is True
     assert replayed.json()["findings"] == decision["findings"]
+
+
+async def test_open_cases_are_counted_by_status_and_age_until_they_are_decided(
+    handle: Handle,
+    make_trade: Callable[..., Trade],
+    maker: httpx.AsyncClient,
+    checker: httpx.AsyncClient,
+    committed: AsyncEngine,
+) -> None:
+    held = await handle(
+        *(TradeCaptured(trade=make_trade(trade_id=new_id(), trade_date=date(2019, 12, 31))) for _ in range(3))
+    )
+    proposed, released, _ = [event.case_id for event in held if isinstance(event, TradeHeld)]
+    for case_id in (proposed, released):
+        await maker.post(f"/cases/{case_id}/propose-release", json=WHY)
+    await checker.post(f"/cases/{released}/approve-release", json=WHY)
+    async with committed.connect() as connection:
+        await measure(UnitOfWork(connection, now=NOW + timedelta(days=6), source="urn:test"))
+    assert dict(CASES.standing()) == {("OPEN", "5-9"): 1, ("PROPOSED", "5-9"): 1}

@@ -1,19 +1,22 @@
 """Batches of events become journals in a real database."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.reference import BusinessDayClosed, BusinessDayOpened, BusinessDayStatus
 from backoffice_events.contracts.vocabulary import Side
-from backoffice_events.messaging import Batch, Received
+from backoffice_events.messaging import Batch, Received, Transactions
 from ledger.business_days import handlers as business_days
+from ledger.journals import handlers
 from ledger.journals.handlers import book
 
 pytestmark = pytest.mark.integration
@@ -175,3 +178,25 @@ async def test_received_events_carry_the_id_that_the_journal_names(
     batch = await take(connection, events.captured(events.trade()))
     received: Received[Any] = batch.events[0]
     assert await rows(connection, r"SELECT source_event_id\:\:text FROM journal") == [(received.event_id,)]
+
+
+async def test_posted_journals_are_counted_by_kind_once_they_are_committed(
+    engine: AsyncEngine, events: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = InMemoryMetricReader()
+    counter = MeterProvider(metric_readers=[reader]).get_meter("test").create_counter("journals")
+    monkeypatch.setattr(handlers, "JOURNALS", counter)
+    trade = events.trade()
+    transactions = Transactions(engine, source="urn:test", clock=lambda: datetime(2024, 6, 3, tzinfo=UTC))
+    async with transactions.begin() as unit:
+        for event in (events.captured(trade), events.settled(trade)):
+            arrived = Batch.of(unit.connection, [event]).events
+            await book(Batch.within(unit, arrived))
+        assert reader.get_metrics_data() is None
+    data = reader.get_metrics_data()
+    assert data is not None
+    points = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
+    assert {dict(point.attributes or {})["kind"]: point.value for point in points} == {
+        "TRADE_DATE": 1,
+        "SETTLEMENT": 1,
+    }

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from backoffice_chassis import Clock, Service, ServiceSettings, SystemClock, run
+from backoffice_chassis import Clock, Service, ServiceSettings, SystemClock, measuring, run
 from settlement.advices.handlers import CONSUMER as ADVICES
 from settlement.business_days.handlers import CONSUMER as BUSINESS_DAYS
 from settlement.controls.api import router as controls
 from settlement.exceptions.api import router as exceptions
 from settlement.instructions.api import router as instructions
+from settlement.metrics import measure
 from settlement.processes.api import router as settlements
 from settlement.processes.handlers import CONSUMER as FACTS
 
@@ -21,6 +22,7 @@ def build(settings: ServiceSettings, clock: Clock) -> Service:
         settings=settings,
         routers=[settlements, instructions, exceptions, controls],
         consumers=[FACTS, ADVICES, BUSINESS_DAYS],
+        jobs=[measuring("what is open", measure)],
         migrations=Path(__file__).parents[2] / "migrations",
         clock=clock,
     )

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from backoffice_chassis import Clock, Service, ServiceSettings, SystemClock, run
+from backoffice_chassis import Clock, Service, ServiceSettings, SystemClock, measuring, run
 from trade_capture.confirmation import api as confirmation_api
 from trade_capture.confirmation import handlers as confirmation_handlers
+from trade_capture.metrics import measure
 from trade_capture.reference import api, business_days_api, proposals
 from trade_capture.reference.cache import ReferenceCache
 from trade_capture.reference.handlers import EMPLOYEES
@@ -58,6 +59,7 @@ def build(settings: TradeCaptureSettings, clock: Clock) -> Service:
         ],
         approvals=[proposals.CHANGES],
         consumers=[EMPLOYEES, TradeConsumer(capture).spec(), confirmation_handlers.consumer()],
+        jobs=[measuring("the open days", measure)],
         migrations=MIGRATIONS,
     )
 

@@ -21,6 +21,7 @@ from simulators.counterparties.settings import CounterpartySettings
 from simulators.market import REFERENCE_TOPICS, Market
 from simulators.record import OwnRecord
 from simulators.topics import decoded, poll, progress, reading, until_now
+from simulators.trails import Trails
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,7 @@ async def _run(settings: CounterpartySettings, brokers: Brokers, stop: asyncio.E
     mailroom = Mailroom(settings, await _sent_before(brokers))
     firms = Counterparties(market)
     behaviour = Behaviour(settings.rates, settings.seed)
+    trails = Trails()
     async with (
         Publisher(brokers=brokers, source=SOURCE) as publisher,
         reading(brokers, REFERENCE_TOPICS) as facts,
@@ -57,13 +59,19 @@ async def _run(settings: CounterpartySettings, brokers: Brokers, stop: asyncio.E
             records = await poll(trades)
             answered.note(records)
             for received in decoded(records):
+                trails.follow(received)
                 right = firms.hear(received.event)
                 if right is None:
                     continue
                 for sending in behaviour.sendings(right):
                     mailroom.put(sending)
             due = mailroom.due()
-            words = [publisher.record(each.confirmation, event_id=each.event_id) for each in due]
+            words = [
+                publisher.record(
+                    each.confirmation, event_id=each.event_id, traceparent=trails.of(each.confirmation.key())
+                )
+                for each in due
+            ]
             await record.send(publisher, words)
             if mailroom.is_empty:
                 await answered.tell()

@@ -30,6 +30,7 @@ from simulators.csd.depository import Depository, Said
 from simulators.csd.settings import CsdSettings
 from simulators.record import OwnRecord
 from simulators.topics import Progress, decoded, poll, progress, reading, until_now
+from simulators.trails import Trails
 
 log = structlog.get_logger(__name__)
 
@@ -67,10 +68,10 @@ async def _run(settings: CsdSettings, brokers: Brokers, stop: asyncio.Event) -> 
             progress(brokers, _GROUP) as answered,
         ):
             async for records in until_now(facts):
-                _hear(depository, records)
+                _hear(depository, records, voice.trails)
                 answered.note(records)
             async for records in until_now(orders):
-                await voice.speak(_hear(depository, records))
+                await voice.speak(_hear(depository, records, voice.trails))
                 answered.note(records)
             depository.caught_up()
             await answered.tell()
@@ -104,7 +105,7 @@ async def _go_on(
             await asyncio.wait([*polls.values(), stopped], return_when=asyncio.FIRST_COMPLETED)
             for consumer, heard in polls.items():
                 if heard.done():
-                    await voice.speak(_hear(depository, heard.result()))
+                    await voice.speak(_hear(depository, heard.result(), voice.trails))
                     answered.note(heard.result())
                     await answered.tell()
                     polls[consumer] = asyncio.ensure_future(poll(consumer))
@@ -123,8 +124,12 @@ async def _said_before(brokers: Brokers) -> frozenset[str]:
     return frozenset(ids)
 
 
-def _hear(depository: Depository, records: Iterable[object]) -> list[Said]:
-    return [said for received in decoded(records) for said in _answer(depository, received.event)]
+def _hear(depository: Depository, records: Iterable[object], trails: Trails) -> list[Said]:
+    said: list[Said] = []
+    for received in decoded(records):
+        trails.follow(received)
+        said += _answer(depository, received.event)
+    return said
 
 
 def _answer(depository: Depository, event: Event) -> list[Said]:
@@ -144,13 +149,19 @@ def _answer(depository: Depository, event: Event) -> list[Said]:
 
 
 class _Voice:
-    """Says things on the topic, and keeps the record of it."""
+    """Says things on the topic, and keeps the record of it. trails: the traces of what it was told."""
 
     def __init__(self, publisher: Publisher, record: OwnRecord) -> None:
+        self.trails = Trails()
         self._publisher = publisher
         self._record = record
 
     async def speak(self, said: Sequence[Said]) -> None:
         """Say it all, in order."""
-        words = [self._publisher.record(one.advice, event_id=one.event_id) for one in said]
+        words = [
+            self._publisher.record(
+                one.advice, event_id=one.event_id, traceparent=self.trails.of(one.advice.message_id)
+            )
+            for one in said
+        ]
         await self._record.send(self._publisher, words)

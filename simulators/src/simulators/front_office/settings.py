@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Rate = Annotated[Decimal, Field(ge=0, le=1)]
@@ -21,6 +21,12 @@ class FrontOfficeSettings(BaseSettings):
         cli_prog_name="python -m simulators.front_office",
     )
 
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("otlp_endpoint", "BACKOFFICE_OTLP_ENDPOINT"),
+        description="OpenTelemetry collector (environment: BACKOFFICE_OTLP_ENDPOINT). Without it no trace begins here.",
+    )
+    trace_ratio: Rate = Field(default=Decimal("0.01"), description="Share of the reports that begin a trace.")
     data: Path = Field(default=Path("data"), description="Folder of the data that the product ships.")
     record: Path = Field(
         default=Path("front-office.jsonl"),

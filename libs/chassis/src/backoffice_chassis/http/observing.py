@@ -4,24 +4,19 @@ import time
 from typing import Any, Final
 
 import structlog
-from opentelemetry import metrics, propagate, trace
+from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backoffice_chassis import metrics
 
 log = structlog.get_logger(__name__)
 
 NOT_OBSERVED: Final = frozenset({"/livez", "/readyz", "/metrics"})
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS: Final = _READS | {"POST", "PUT", "PATCH", "DELETE"}
-_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 _tracer = trace.get_tracer("backoffice_chassis.http")
-_DURATION = metrics.get_meter("backoffice_chassis.http").create_histogram(
-    "http.server.request.duration",
-    unit="s",
-    description="Time from a request's first byte to its answer, by method, route and status",
-    explicit_bucket_boundaries_advisory=_BUCKETS,
-)
 
 
 class Observing:
@@ -67,15 +62,15 @@ class _Observed:
         seconds = time.perf_counter() - self._began
         route = getattr(self._scope.get("route"), "path_format", None)
         attributes: dict[str, Any] = {
-            "http.request.method": self.method,
-            "http.response.status_code": self._status,
+            metrics.METHOD: self.method,
+            metrics.STATUS: self._status,
         }
         if route is not None:
-            attributes["http.route"] = route
+            attributes[metrics.ROUTE] = route
             span.update_name(f"{self.method} {route}")
         span.set_attributes(attributes)
         if self._status >= 500:
             span.set_status(Status(StatusCode.ERROR))
-        _DURATION.record(seconds, attributes)
+        metrics.REQUEST_SECONDS.record(seconds, attributes)
         write = log.debug if self.method in _READS else log.info
         write("request", method=self.method, route=route, status=self._status, ms=round(seconds * 1000, 1))

@@ -16,11 +16,12 @@ Verdicts = Mapping[str, str]
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of the items of a batch: duplicates are in none of these."""
+    """What became of the items of a batch: duplicates are in none of these. events: what the handler was given."""
 
     taken: int
     condemned: Sequence[Condemned]
     parked: Sequence[Item]
+    events: Sequence[Received[Any]]
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ async def _apply(unit: UnitOfWork, spec: ConsumerSpec, items: Sequence[Item], ve
     await dead_letters.write(unit, spec.group, condemned)
     await parking.park(unit.connection, spec.group, batch_parts.parked, unit.now)
     taken = len(fresh) - len(condemned) - len(batch_parts.parked)
-    return Outcome(taken, condemned, batch_parts.parked)
+    return Outcome(taken, condemned, batch_parts.parked, batch_parts.events)
 
 
 async def _untaken(unit: UnitOfWork, spec: ConsumerSpec, fresh: Mapping[str, Item]) -> dict[str, str]:

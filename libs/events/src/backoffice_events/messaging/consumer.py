@@ -228,7 +228,7 @@ class Consumer:
             except Exception as error:
                 if not is_infrastructure(error):
                     raise
-                telemetry.log.warning("consumer %s waits: %s", self.spec.group, describe(error))
+                telemetry.record_retry(self.spec.group, error)
                 self._progress = time.monotonic()
             else:
                 return True
@@ -320,7 +320,13 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
 
 def _record(message: Any) -> Record:
     return Record(
-        message.topic, message.key, message.value, message.headers, message.partition, message.offset
+        message.topic,
+        message.key,
+        message.value,
+        message.headers,
+        message.partition,
+        message.offset,
+        message.timestamp,
     )
 
 

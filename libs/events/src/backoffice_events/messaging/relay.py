@@ -33,15 +33,19 @@ MEASURE_SECONDS: Final = 10.0
 _LEADERSHIP: Final = 0x6F7574626F78  # "outbox"; advisory locks are per database
 
 _READ = f"""
-    SELECT seq, aggregatetype, aggregateid, payload, headers FROM (
+    SELECT seq, aggregatetype, aggregateid, type, payload, headers FROM (
         SELECT *, sum(octet_length(payload)) OVER (ORDER BY seq) - octet_length(payload) AS before FROM (
             SELECT * FROM outbox WHERE aggregatetype <> ALL($1::text[]) ORDER BY seq LIMIT {MAX_ROWS}
         ) AS oldest
     ) AS measured WHERE coalesce(before, 0) < {MAX_BYTES} ORDER BY seq
 """  # noqa: S608 -- constants of ours
-_MEASURE = (
-    "SELECT count(*) AS pending, coalesce(extract(epoch FROM now() - min(created_at)), 0) AS age FROM outbox"
-)
+# What waits, here and behind the consumers: the last two read an index of the open ones, and a table of those alone.
+_MEASURE = """
+    SELECT 'outbox' AS what, NULL AS consumer, count(*) AS number,
+           coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS age FROM outbox
+    UNION ALL SELECT 'dead letters', consumer, count(*), 0 FROM dead_letter WHERE status = 'open' GROUP BY consumer
+    UNION ALL SELECT 'parked', consumer, count(*), 0 FROM parked_event GROUP BY consumer
+"""
 _DELETE = "DELETE FROM outbox WHERE seq = ANY($1::bigint[])"
 
 # A leader whose machine vanished must lose the lock in seconds, not after the kernel's two hours.
@@ -138,10 +142,10 @@ class Relay:
         if not rows:
             return 0
         failed = await self._sender.send([_record(row) for row in rows])
-        stored = [row["seq"] for position, row in enumerate(rows) if position not in failed]
+        stored = [row for position, row in enumerate(rows) if position not in failed]
         if stored:
-            await self._delete(connection, stored)
-            telemetry.PUBLISHED.add(len(stored))
+            await self._delete(connection, [row["seq"] for row in stored])
+            telemetry.record_sent((row["aggregatetype"], row["type"]) for row in stored)
         self._judge_topics(rows, failed)
         return len(stored)
 
@@ -149,11 +153,11 @@ class Relay:
         await connection.execute(_DELETE, stored, timeout=QUERY_SECONDS)
 
     async def _measure(self, connection: asyncpg.Connection) -> None:
-        """Report depth and age of the outbox now and then."""
+        """Report what waits now and then."""
         if time.monotonic() >= self._measure_at:
             self._measure_at = time.monotonic() + MEASURE_SECONDS
-            (row,) = await connection.fetch(_MEASURE, timeout=QUERY_SECONDS)
-            telemetry.record_outbox(row["pending"], float(row["age"]))
+            rows = await connection.fetch(_MEASURE, timeout=QUERY_SECONDS)
+            telemetry.record_waiting([dict(row) for row in rows])
 
     def _topics_on_hold(self) -> list[str]:
         now = time.monotonic()

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backoffice_events.brokers import Brokers
-from backoffice_events.messaging import dead_letters, outbox, parking, telemetry
+from backoffice_events.messaging import dead_letters, metrics, outbox, parking
 from backoffice_events.messaging.batch import ConsumerSpec
 from backoffice_events.messaging.consumer import Consumer, ConsumerOptions
 from backoffice_events.messaging.redrive import Redriver
@@ -53,7 +53,7 @@ class Messaging:
 
     async def start(self) -> None:
         """Start relay and consumers; they connect on their own, however long that takes."""
-        telemetry.observe(self)
+        metrics.observe(self)
         runs = [self.relay.run(), *(consumer.run() for consumer in self.consumers)]
         self._tasks = [asyncio.create_task(run) for run in runs]
 

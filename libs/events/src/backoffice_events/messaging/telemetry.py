@@ -1,71 +1,57 @@
-"""Every metric and span of messaging, declared in one place. Names follow OpenTelemetry's messaging conventions."""
+"""What is seen of messaging: spans, log lines, and the figures that `metrics` declares."""
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
-from weakref import WeakSet
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry import metrics, trace
+from opentelemetry import trace
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
 
 from backoffice_events.cloudevents import MAX_ATTRIBUTE_CHARACTERS, Received, traceparent_of
+from backoffice_events.contracts.base import contract_of
+from backoffice_events.messaging import metrics
 from backoffice_events.messaging.batch import Item
+from backoffice_events.messaging.failures import describe
+from backoffice_events.traces import is_sampled, traceparent
 
 if TYPE_CHECKING:
     from backoffice_events.messaging.application import Outcome
-    from backoffice_events.messaging.runtime import Messaging
 
 log: Final = logging.getLogger("backoffice.messaging")
 
 _tracer = trace.get_tracer("backoffice_events.messaging")
-_meter = metrics.get_meter("backoffice_events.messaging")
 
-BATCH_SIZE = _meter.create_histogram(
-    "backoffice.messaging.batch.size", unit="{record}", description="Records of one poll, by consumer group"
-)
-BATCH_SECONDS = _meter.create_histogram(
-    "messaging.process.duration",
-    unit="s",
-    description="Time from poll to committed offsets, by consumer group",
-)
-CONSUMED = _meter.create_counter(
-    "messaging.client.consumed.messages",
-    unit="{event}",
-    description="Events that took effect, by consumer group",
-)
-DEAD_LETTERS = _meter.create_counter(
-    "backoffice.messaging.dead_letters", unit="{event}", description="Events that became dead letters"
-)
-PARKED = _meter.create_counter(
-    "backoffice.messaging.parked",
-    unit="{event}",
-    description="Events that wait behind a dead letter of their key",
-)
-PUBLISHED = _meter.create_counter(
-    "messaging.client.sent.messages", unit="{event}", description="Records that the broker acknowledged"
-)
 MAX_LINKS: Final = 128
 MAX_REASON: Final = 300
 
 
 def record_batch(group: str, size: int, seconds: float) -> None:
     """Take note of a batch that was worked on."""
-    attributes = {"messaging.consumer.group.name": group}
-    BATCH_SIZE.record(size, attributes)
-    BATCH_SECONDS.record(seconds, attributes)
+    attributes = {metrics.GROUP: group}
+    metrics.BATCH_SIZE.record(size, attributes)
+    metrics.BATCH_SECONDS.record(seconds, attributes)
+
+
+def record_retry(group: str, error: Exception) -> None:
+    """Take note of a batch that was rolled back and will be tried again."""
+    metrics.BATCH_RETRIES.add(1, {metrics.GROUP: group, metrics.ERROR_TYPE: type(error).__name__})
+    log.warning("consumer %s waits: %s", group, describe(error))
 
 
 def record_outcome(group: str, outcome: "Outcome") -> None:
     """Take note of what became of a batch's events; each one that did not take effect gets a line in the log."""
-    attributes = {"messaging.consumer.group.name": group}
+    attributes = {metrics.GROUP: group}
     for counter, number in (
-        (CONSUMED, outcome.taken),
-        (DEAD_LETTERS, len(outcome.condemned)),
-        (PARKED, len(outcome.parked)),
+        (metrics.CONSUMED, outcome.taken),
+        (metrics.DEAD_LETTERS, len(outcome.condemned)),
+        (metrics.PARKED, len(outcome.parked)),
     ):
         if number:
             counter.add(number, attributes)
+    _record_ages(attributes, outcome.events)
     for each in outcome.condemned:
         reason = each.reason.partition("\n")[0][:MAX_REASON]  # what a database adds below may hold bank data
         log_item(logging.WARNING, "an event became a dead letter", group, each.item, reason=reason)
@@ -73,13 +59,30 @@ def record_outcome(group: str, outcome: "Outcome") -> None:
         log_item(logging.INFO, "an event waits behind a dead letter of its key", group, item)
 
 
+def _record_ages(attributes: dict[str, str], events: Sequence[Received[Any]]) -> None:
+    """Take note of how long ago events were sent; once for the batch, since each note costs microseconds."""
+    if not events:
+        return
+    now = time.time()
+    ages = [now - _sent_at(received) for received in events]
+    metrics.OLDEST_SECONDS.record(max(0.0, *ages), attributes)
+    # No late event is told too: a rate needs to have seen the counter before its first increase.
+    metrics.LATE.add(sum(age > metrics.IN_TIME_SECONDS for age in ages), attributes)
+
+
+def _sent_at(received: Received[Any]) -> float:
+    """Return when an event was sent: for one from outside, whose own time may be the trade's, as Kafka says."""
+    published_ms = received.record.timestamp
+    if published_ms is not None and received.event.topic.from_outside:
+        return published_ms / 1000
+    return received.time.timestamp()
+
+
 def log_item(
     level: int, message: str, group: str, item: Item, *, exc_info: Exception | None = None, **more: object
 ) -> None:
     """Write a line about one event, with everything that a search for it may start from."""
-    traceparent = (
-        item.incoming_traceparent if isinstance(item, Received) else traceparent_of(dict(item.headers))
-    )
+    header = item.incoming_traceparent if isinstance(item, Received) else traceparent_of(dict(item.headers))
     about = {
         "consumer": group,
         "event_id": item.event_id,
@@ -88,7 +91,7 @@ def log_item(
         "topic": item.topic,
         "partition": item.partition,
         "offset": item.offset,
-        **({"trace_id": traceparent[3:35]} if traceparent else {}),
+        **({"trace_id": header[3:35]} if header else {}),
     }
     log.log(level, message, exc_info=exc_info, extra={**about, **more})
 
@@ -111,7 +114,7 @@ def batch_span(group: str, items: Sequence[Item]) -> Iterator[None]:
     name = f"process {group}"
     try:
         with _tracer.start_as_current_span(name, first, kind=SpanKind.CONSUMER, links=links) as span:
-            span.set_attribute("messaging.consumer.group.name", group)
+            span.set_attribute(metrics.GROUP, group)
             span.set_attribute("messaging.batch.message_count", len(items))
             yield
     finally:
@@ -122,10 +125,10 @@ def batch_span(group: str, items: Sequence[Item]) -> Iterator[None]:
 def _sampled_context(item: Item) -> SpanContext | None:
     if not isinstance(item, Received) or item.incoming_traceparent is None:
         return None
-    traceparent = item.incoming_traceparent
-    if traceparent[-1] not in "13579bdf":
+    header = item.incoming_traceparent
+    if not is_sampled(header):
         return None
-    trace_id, span_id = int(traceparent[3:35], 16), int(traceparent[36:52], 16)
+    trace_id, span_id = int(header[3:35], 16), int(header[36:52], 16)
     context = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
     return context if context.is_valid else None
 
@@ -134,49 +137,25 @@ def _continue(group: str, item: Item, context: SpanContext) -> trace.Span:
     """Start an event's own span, as a child of the sender's, and let what it causes carry on from there."""
     parent = trace.set_span_in_context(trace.NonRecordingSpan(context))
     span = _tracer.start_span(f"process {item.event_type}", parent, kind=SpanKind.CONSUMER)
-    span.set_attribute("messaging.consumer.group.name", group)
+    span.set_attribute(metrics.GROUP, group)
     span.set_attribute("messaging.message.id", item.event_id or "")
     if isinstance(item, Received):
-        own = span.get_span_context()
-        item.traceparent = f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
+        span.set_attribute("messaging.kafka.message.key", item.key)
+        item.traceparent = traceparent(span.get_span_context())
     return span
 
 
-_processes: Final["WeakSet[Messaging]"] = WeakSet()
+def record_sent(sent: Iterable[tuple[str, str]]) -> None:
+    """Take note of records that the broker acknowledged, by topic and type of event."""
+    for (topic, event_type), number in Counter(sent).items():
+        known = event_type if contract_of(event_type) is not None else "other"
+        metrics.SENT.add(number, {metrics.TOPIC: topic, metrics.EVENT_TYPE: known})
 
 
-def observe(messaging: "Messaging") -> None:
-    """Report the lag of a process's consumers from now on."""
-    _processes.add(messaging)
-
-
-def _consumer_lag(_: metrics.CallbackOptions) -> Iterator[metrics.Observation]:
-    for messaging in list(_processes):
-        for consumer in messaging.consumers:
-            for place, lag in consumer.lag().items():
-                attributes = {
-                    "messaging.consumer.group.name": consumer.spec.group,
-                    "messaging.destination.name": place.topic,
-                    "messaging.destination.partition.id": str(place.partition),
-                }
-                yield metrics.Observation(lag, attributes)
-
-
-_meter.create_observable_gauge(
-    "backoffice.messaging.consumer.lag",
-    callbacks=[_consumer_lag],
-    unit="{record}",
-    description="Records of an assigned partition that have yet to take effect",
-)
-OUTBOX_PENDING = _meter.create_gauge(
-    "backoffice.messaging.outbox.pending", unit="{record}", description="Records that wait in the outbox"
-)
-OUTBOX_AGE = _meter.create_gauge(
-    "backoffice.messaging.outbox.oldest", unit="s", description="Age of the oldest record in the outbox"
-)
-
-
-def record_outbox(pending: int, oldest_seconds: float) -> None:
-    """Take note of the outbox's depth and age; the leading relay looks every few seconds."""
-    OUTBOX_PENDING.set(pending)
-    OUTBOX_AGE.set(oldest_seconds)
+def record_waiting(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Take note of what waits, as the leading relay counted it: what, consumer, number and age of the oldest."""
+    outbox = next(row for row in rows if row["what"] == "outbox")
+    metrics.OUTBOX_PENDING.show({(): outbox["number"]})
+    metrics.OUTBOX_OLDEST.show({(): outbox["age"]})
+    for what, gauge in (("dead letters", metrics.DEAD_LETTERS_OPEN), ("parked", metrics.PARKED_WAITING)):
+        gauge.show({(row["consumer"],): row["number"] for row in rows if row["what"] == what})

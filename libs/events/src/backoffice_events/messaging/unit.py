@@ -1,11 +1,11 @@
 """One transaction and the events that leave with it."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
-from opentelemetry import trace
+from opentelemetry.metrics import Counter
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backoffice_events.cloudevents import Received, encode
@@ -13,6 +13,7 @@ from backoffice_events.contracts.base import Event
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import outbox
 from backoffice_events.records import Record
+from backoffice_events.traces import current_traceparent
 
 TEST_SOURCE: Final = "urn:backoffice:test"
 
@@ -29,6 +30,7 @@ class UnitOfWork:
         self.rollback_only = False
         self.source = source
         self._outgoing: list[outbox.Outgoing] = []
+        self._counts: list[tuple[Counter, int, Mapping[str, str]]] = []
         self._published: list[Event] = []
 
     def publish(self, event: Event, *, cause: Received[Any] | None = None) -> None:
@@ -37,7 +39,7 @@ class UnitOfWork:
         Lock the aggregate's row (or be its only writer) before: then events of one key leave in the order of commits.
         """
         event_id = new_id()
-        traceparent = cause.traceparent if cause is not None else _current_traceparent()
+        traceparent = cause.traceparent if cause is not None else current_traceparent()
         record = encode(event, event_id=event_id, source=self.source, time=self.now, traceparent=traceparent)
         self._outgoing.append(outbox.Outgoing(event_id, type(event).event_type, record))
         self._published.append(event)
@@ -51,13 +53,23 @@ class UnitOfWork:
         """Let a record leave with the transaction as it is, such as the copy of a dead letter."""
         self._outgoing.append(outbox.Outgoing(new_id(), event_type, record))
 
+    def count(self, counter: Counter, number: int, labels: Mapping[str, str]) -> None:
+        """Count something when, and only when, the transaction commits."""
+        self._counts.append((counter, number, labels))
+
     def share_outgoing(self, other: "UnitOfWork") -> None:
-        """Let what this unit publishes leave with another unit of the same transaction."""
-        self._outgoing = other._outgoing
+        """Let what this unit publishes and counts leave with another unit of the same transaction."""
+        self._outgoing, self._counts = other._outgoing, other._counts
 
     def adopt(self, other: "UnitOfWork") -> None:
-        """Let what another unit of the same transaction published leave with this one."""
+        """Let what another unit of the same transaction published and counted leave with this one."""
         self._outgoing.extend(other._outgoing)
+        self._counts.extend(other._counts)
+
+    def committed(self) -> None:
+        """Tell the counters; called by the edge after it committed."""
+        for counter, number, labels in self._counts:
+            counter.add(number, labels)
 
     async def flush(self) -> bool:
         """Write what was published to the outbox; called by the edge before it commits. Tell whether there was any."""
@@ -65,13 +77,6 @@ class UnitOfWork:
         self._outgoing.clear()
         await outbox.write(self.connection, outgoing, self.now)
         return bool(outgoing)
-
-
-def _current_traceparent() -> str | None:
-    context = trace.get_current_span().get_span_context()
-    if not context.is_valid:
-        return None
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 class Wakeup:
@@ -117,6 +122,7 @@ class Transactions:
                     await transaction.rollback()
                     return
                 sent = await self.flush(unit)
+            unit.committed()
             if sent:
                 self.wakeup.after_commit()
 

@@ -1,5 +1,6 @@
 """Books trades and settlements."""
 
+from collections import Counter
 from typing import Final
 
 from backoffice_events.contracts.trading import TradeAmended, TradeCancelled
@@ -12,6 +13,7 @@ from ledger.journals.assembly import PostingRun
 from ledger.journals.booking import BOOKABLE, BookableEvent, post
 from ledger.journals.books import TradeBooks
 from ledger.journals.domain import Journal, PostingError
+from ledger.metrics import JOURNALS
 
 
 async def book(batch: Batch) -> None:
@@ -32,6 +34,8 @@ async def book(batch: Batch) -> None:
         for journal in _journals(batch, received, books[received.key], run)
     ]
     await repository.post(batch.connection, journals, batch.now)
+    for kind, number in Counter(journal.kind for journal in journals).items():
+        batch.count(JOURNALS, number, {"kind": kind})
 
 
 async def _posting_run(batch: Batch) -> PostingRun:

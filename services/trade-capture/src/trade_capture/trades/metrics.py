@@ -12,7 +12,15 @@ from trade_capture.trades.tables import trade
 
 
 async def measured_rows(connection: AsyncConnection, first: date, last: date) -> list[Row]:
-    """Return the trades of these trade dates, counted by how they went; cancelled ones are left out."""
+    """Return what was received of these trade dates, counted by how it went; cancelled trades are left out."""
+    return [
+        *await captured_rows(connection, first, last),
+        *await never_captured(connection, first, last),
+    ]
+
+
+async def captured_rows(connection: AsyncConnection, first: date, last: date) -> list[Row]:
+    """Return the captured trades of these trade dates, counted by how they went."""
     touched = ever_mismatched(trade.c.trade_id)
     confirmed = trade.c.confirmation_status == "CONFIRMED"
     kinds = (trade.c.currency, trade.c.repaired, confirmed, touched)
@@ -21,7 +29,7 @@ async def measured_rows(connection: AsyncConnection, first: date, last: date) ->
         .where(trade.c.trade_date.between(first, last), trade.c.status == "CAPTURED")
         .group_by(*kinds)
     )
-    rows = [
+    return [
         Row(
             currency=currency,
             repaired=repaired,
@@ -33,4 +41,3 @@ async def measured_rows(connection: AsyncConnection, first: date, last: date) ->
         )
         for currency, repaired, is_confirmed, was_touched, count, value in await connection.execute(query)
     ]
-    return [*rows, *await never_captured(connection, first, last)]

@@ -1,0 +1,182 @@
+"""Every query of a dashboard returns data: a real Prometheus watches a platform that trades, settles and reconciles.
+
+Kafka's and PostgreSQL's exporters are not part of the embedded stack; their dashboard's names are checked by contract
+tests alone. Run by `make dashboards`, which builds Prometheus.
+"""
+
+import math
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from backoffice_cli.commands.reconcile import run as reconcile
+from backoffice_cli.demo.run import prepare_firm, prepare_stack, settle, trade
+from backoffice_cli.platform import Platform
+from backoffice_cli.reconciliation.push import push
+from backoffice_cli.stack import children
+from backoffice_cli.stack.control import bring_down
+from backoffice_cli.stack.ports import LOOPBACK, draw_ports
+from observability.dashboards import DASHBOARDS
+from observability.dashboards.render import SERVICES
+from observability.dashboards.servers import SERVERS
+from observability.registry import SCRAPED, declared
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[3]
+CONFIG = ROOT / "deploy" / "prometheus"
+TRADES, RATE = 300, 30
+SHOWN = [dashboard for dashboard in DASHBOARDS if dashboard is not SERVERS]
+OF_PROMETHEUS = {"le", "otel_scope_name"} | SCRAPED
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """A Prometheus that watches. since: when it began to."""
+
+    url: str
+    since: float
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=60, trust_env=False)
+        assert answer.is_success, answer.text
+        return answer.json()["data"]
+
+    def drawn(self, expression: str) -> list[float]:
+        """Return every figure that a panel over the whole time would draw."""
+        found = self.get("query_range", query=expression, start=self.since, end=time.time(), step=5)
+        values = [float(value) for series in found["result"] for _, value in series["values"]]
+        return [value for value in values if not math.isnan(value)]
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Platform]:
+    folder = Path(tempfile.mkdtemp(prefix="backoffice-dashboards-"))
+    folder.chmod(0o711)  # PostgreSQL runs as another user when the tests run as root
+    try:
+        yield prepare_stack(folder / "state", print)
+    finally:
+        bring_down(folder / "state")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def prometheus(platform: Platform) -> Iterator[Prometheus]:
+    """Start Prometheus with the configuration of deploy/, which finds the services of this platform."""
+    folder = platform.folder.parent / "prometheus"
+    folder.mkdir()
+    shutil.copytree(CONFIG / "rules", folder / "rules")
+    config = yaml.safe_load((CONFIG / "prometheus.yml").read_text())
+    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "5s"}
+    config["scrape_configs"] = [
+        {
+            **scrape,
+            "static_configs": [{"targets": [platform.url(scrape["job_name"]).removeprefix("http://")]}],
+        }
+        for scrape in config["scrape_configs"]
+        if scrape["job_name"] in SERVICES
+    ]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    [port] = draw_ports(1)
+    command = [
+        str(Path(os.environ["PROMETHEUS"]) / "prometheus"),
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/data",
+        f"--web.listen-address={LOOPBACK}:{port}",
+        "--web.enable-otlp-receiver",
+    ]
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            started = Prometheus(f"http://{LOOPBACK}:{port}", time.time())
+            _until_it_answers(started, process, folder / "log")
+            yield started
+        finally:
+            process.terminate()
+
+
+def _until_it_answers(prometheus: Prometheus, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, children.tail(log)
+        try:
+            if httpx.get(f"{prometheus.url}/-/ready", timeout=5, trust_env=False).is_success:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.1)
+    raise AssertionError(children.tail(log))
+
+
+@pytest.fixture(scope="module")
+def watched(platform: Platform, prometheus: Prometheus) -> Prometheus:
+    """Trade, settle and reconcile under Prometheus' eyes, until it has seen the result and what is measured last."""
+    prepare_firm(platform, "1", print)
+    trade(platform, TRADES, RATE, "1")
+    settle(platform)
+    push(reconcile(platform), f"{prometheus.url}/api/v1/otlp")
+    for last in ("backoffice_reconcile_findings", "backoffice_settlement_fails"):
+        deadline = time.monotonic() + 120
+        while not prometheus.drawn(last):
+            assert time.monotonic() < deadline, f"{last} is never shown"
+            time.sleep(1)
+    return prometheus
+
+
+@pytest.mark.parametrize(
+    ("panel", "service"),
+    [
+        pytest.param(panel, service, id=f"{dashboard.uid} {panel.title} {service}")
+        for dashboard in SHOWN
+        for panel in dashboard.panels
+        for service in (SERVICES[:4] if dashboard.for_each_service else ("",))
+    ],
+)
+def test_every_query_of_every_panel_returns_data(watched: Prometheus, panel: Any, service: str) -> None:
+    empty = [
+        query.expression
+        for query in panel.queries
+        if not watched.drawn(query.expression.replace("$service", service))
+    ]
+    assert empty == []
+
+
+def test_what_the_services_tell_is_what_is_declared(watched: Prometheus, platform: Platform) -> None:
+    known = {metric.exposed_name: set(metric.exposed_labels) for metric in declared()}
+    told = watched.get("series", **{"match[]": '{__name__=~"backoffice_.*|messaging_.*|http_.*|db_.*"}'})
+    seen = set()
+    for series in told:
+        name = series.pop("__name__")
+        name = next(
+            (
+                name[: -len(end)]
+                for end in ("_bucket", "_sum", "_count")
+                if name.endswith(end) and name not in known
+            ),
+            name,
+        )
+        seen.add(name)
+        assert series.keys() - OF_PROMETHEUS <= known[name], name
+    only_in_trouble = {
+        "backoffice_messaging_batch_retries_total",
+        "backoffice_messaging_parked_total",
+        "backoffice_messaging_parked_waiting",
+        "backoffice_messaging_dead_letters_total",
+        "backoffice_messaging_dead_letters_open",
+        "backoffice_compliance_cases",
+    }
+    assert known.keys() - seen - only_in_trouble == set()
+
+
+def test_every_rule_is_evaluated_without_an_error(watched: Prometheus) -> None:
+    rules = [rule for group in watched.get("rules")["groups"] for rule in group["rules"]]
+    assert rules
+    assert {rule["name"]: rule.get("lastError") for rule in rules if rule["health"] != "ok"} == {}

@@ -1,0 +1,1 @@
+"""What is generated from the declared metrics: docs/metrics.md and Grafana's dashboards."""
