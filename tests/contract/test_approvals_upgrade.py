@@ -98,6 +98,6 @@ async def test_changes_of_settlement_instructions_wait_on_and_keep_their_history
 
 
 async def test_proposed_cases_and_rules_wait_on(upgraded: Upgraded) -> None:
-    case, rules = await upgraded("compliance", "0003", CASE, RULES)
+    case, rules = await upgraded("compliance", "0004", CASE, RULES)
     assert (case["kind"], case["status"], case["reason"]) == ("case-resolution", "PROPOSED", "a block trade")
     assert (rules["kind"], rules["proposed_by"], rules["history"]) == ("rule-change", "mary", ["PROPOSED"])

@@ -22,7 +22,12 @@ CASES: Final = METRICS.gauge(
 _OPEN_CASES: Final = text(
     rf"""
     SELECT status, floor(extract(epoch FROM :now - opened_at) / 86400)\:\:int AS days, count(*) AS number
-    FROM (SELECT status, opened_at FROM compliance_case WHERE closed_at IS NULL LIMIT {MOST_ROWS}) open_case
+    FROM (
+        SELECT coalesce(approval.status, compliance_case.status) AS status, opened_at
+        FROM compliance_case LEFT JOIN approval
+            ON kind = 'case-resolution' AND object_id = case_id\:\:text AND approval.status = 'PROPOSED'
+        WHERE closed_at IS NULL LIMIT {MOST_ROWS}
+    ) open_case
     GROUP BY 1, 2
     """  # noqa: S608  constants of ours
 )

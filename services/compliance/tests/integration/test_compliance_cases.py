@@ -284,9 +284,8 @@ async def test_open_cases_are_counted_by_status_and_age_until_they_are_decided(
         *(TradeCaptured(trade=make_trade(trade_id=new_id(), trade_date=date(2019, 12, 31))) for _ in range(3))
     )
     proposed, released, _ = [event.case_id for event in held if isinstance(event, TradeHeld)]
-    for case_id in (proposed, released):
-        await maker.post(f"/cases/{case_id}/propose-release", json=WHY)
-    await checker.post(f"/cases/{released}/approve-release", json=WHY)
+    await propose(maker, proposed)
+    await decide(checker, await propose(maker, released))
     async with committed.connect() as connection:
         await measure(UnitOfWork(connection, now=NOW + timedelta(days=6), source="urn:test"))
     assert dict(CASES.standing()) == {("OPEN", "5-9"): 1, ("PROPOSED", "5-9"): 1}
