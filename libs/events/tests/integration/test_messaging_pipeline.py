@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import RequestTimedOutError
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from backoffice_events.cloudevents import encode
@@ -314,6 +315,43 @@ class NotText(str):
 
     def encode(self, *_: Any) -> bytes:
         return b"caf\xe9"
+
+
+async def test_offsets_that_could_not_be_committed_are_committed_though_nothing_else_comes(
+    scene: Scene,
+) -> None:
+    class Unlucky(Consumer):
+        failures = 2
+
+        def _new_kafka(self) -> Any:
+            kafka = super()._new_kafka()
+            commit = kafka.commit
+
+            async def commit_at_last(offsets: Any) -> None:
+                self.failures -= 1
+                if self.failures >= 0:
+                    raise RequestTimedOutError
+                await commit(offsets)
+
+            kafka.commit = commit_at_last
+            return kafka
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=scene.stage.kafka)
+    await admin.start()
+
+    async def committed() -> bool:
+        found = await admin.list_consumer_group_offsets(scene.spec.group)
+        return sum(each.offset for each in found.values()) == 6
+
+    try:
+        await scene.send(1)
+        consumer = scene.consumer(Unlucky)
+        async with running(consumer):
+            await scene.applied(6)
+            await scene.stage.until(committed)
+            assert consumer.failures < 0
+    finally:
+        await admin.close()
 
 
 @pytest.mark.parametrize("compression", [None, "gzip", "snappy", "lz4", "zstd"])

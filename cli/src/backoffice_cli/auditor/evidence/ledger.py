@@ -8,9 +8,10 @@ from backoffice_cli.auditor.evidence.databases import Connection, Rows
 _JOURNALS = """
     SELECT journal_id, source_event_id, kind, trade_id, trade_version, instruction_id, csd_reference,
            reverses_journal_id, book, isin, line_count, posting_date, recorded_at
-    FROM journal WHERE trade_id = ANY($1::uuid[]) ORDER BY xmin::text::bigint, ctid
+    FROM journal WHERE trade_id = ANY($1::uuid[]) ORDER BY xmin::text::bigint, journal_id
 """
-# In the order of their transactions and within them of writing: the clock, and so ids and times, may have jumped.
+# In the order of their transactions, for the clock may have jumped between them, and within one in the order of ids:
+# where a row comes to lie says nothing once pages have room again.
 
 _LINES = """
     SELECT j.trade_id, l.journal_id, l.line_number, l.account_code, l.currency, l.amount, j.book

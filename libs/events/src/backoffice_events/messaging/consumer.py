@@ -260,16 +260,22 @@ class Consumer:
             waiter.cancel()
 
     async def _commit(self, kafka: Any) -> None:
-        """Commit offsets. When that fails nothing is lost: the records come again and the inbox knows them."""
+        """Commit offsets. When that fails they are committed with the next, unless the partitions went away meanwhile.
+
+        Nothing is lost by it: the records would come again and the inbox knows them. But until then they count as lag.
+        """
         offsets, self._uncommitted = self._uncommitted, {}
         self._committed_at = time.monotonic()
         if not offsets:
             return
+        epoch = self._epoch
         try:
             async with asyncio.timeout(self.options.revocation_grace / 2):
                 await kafka.commit(offsets)
         except (KafkaError, TimeoutError) as error:
             telemetry.log.info("consumer %s could not commit offsets: %s", self.spec.group, describe(error))
+            if epoch == self._epoch:
+                self._uncommitted = offsets | self._uncommitted
 
     async def revoked(self) -> None:
         """Finish the batch in hand, or roll it back, before its partitions go to another member."""
