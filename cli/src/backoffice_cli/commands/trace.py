@@ -32,7 +32,7 @@ def trace(
     if as_json:
         print_json(msgspec.to_builtins(spans))
     elif spans:
-        console.print(tree_of(spans), soft_wrap=True)
+        console.print(tree_of(spans), markup=False, highlight=False, soft_wrap=True)
     else:
         console.print(f"There is no trace of {key}.", markup=False)
     if not spans:

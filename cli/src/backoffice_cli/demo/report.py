@@ -105,7 +105,7 @@ def _story(platform: Platform) -> None:
     console.print(table)
     if spans:
         console.print("\n[bold]The same as its trace[/bold]: who did what because of what")
-        console.print(tree_of(spans), soft_wrap=True)
+        console.print(tree_of(spans), markup=False, highlight=False, soft_wrap=True)
 
 
 def _trade_worth_telling(platform: Platform) -> tuple[dict[str, Any] | None, Sequence[Span]]:

@@ -6,7 +6,7 @@ GET  /traces/KEY    the spans of a trace as JSON; KEY: a trace id, or a key on K
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 from urllib.parse import unquote
@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 
 from backoffice_cli.stack.ports import LOOPBACK
 from backoffice_cli.traces.spans import Span, Traces
@@ -42,11 +43,17 @@ def spans_of(body: bytes) -> Iterator[Span]:
                     start=span.start_time_unix_nano,
                     end=span.end_time_unix_nano,
                     key=_text(span.attributes, "messaging.kafka.message.key"),
-                    statement=_text(span.attributes, "db.statement"),
+                    statement=_statement(span),
                 )
 
 
-def _text(attributes: "Iterator[KeyValue]", name: str) -> str:
+def _statement(span: OtlpSpan) -> str:
+    """Return the SQL of a call to the database; its name where there is none, as for a connection."""
+    to_database = span.kind == OtlpSpan.SPAN_KIND_CLIENT
+    return (_text(span.attributes, "db.statement") or span.name) if to_database else ""
+
+
+def _text(attributes: Iterable[KeyValue], name: str) -> str:
     return next((each.value.string_value for each in attributes if each.key == name), "")
 
 

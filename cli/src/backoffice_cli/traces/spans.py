@@ -12,7 +12,10 @@ MOST_SPANS: Final = 1_000
 
 
 class Span(msgspec.Struct, frozen=True):
-    """Something that a process did. start, end: nanoseconds since 1970. key: what it is about, as on Kafka."""
+    """Something that a process did. start, end: nanoseconds since 1970. key: what it is about, as on Kafka.
+
+    statement: of a call to the database.
+    """
 
     trace_id: str
     span_id: str

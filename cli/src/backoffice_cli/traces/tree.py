@@ -1,21 +1,26 @@
 """A trace as a tree: who did what because of what, and how long after the beginning."""
 
+import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Final
 
+from rich.console import Console
 from rich.tree import Tree
 
 from backoffice_cli.traces.spans import Span
 
-_MS = 1_000_000
-
 Children = Mapping[str, Sequence[Span]]
 
+_MS: Final = 1_000_000
+_WIDE: Final = 200
 
-def tree_of(spans: Sequence[Span]) -> Tree:
-    """Return the tree of a trace. spans: all of one trace, at least one.
 
-    The statements of a piece of work are one line: how many, and how long they took together.
+def tree_of(spans: Sequence[Span]) -> str:
+    """Return the tree of a trace, no line of it broken. spans: all of one trace, at least one.
+
+    A line: when it began, who did it, what it took up, how long it took. Calls to the database in one piece of work are
+    one line.
     """
     known = {span.span_id for span in spans}
     children: defaultdict[str, list[Span]] = defaultdict(list)
@@ -25,7 +30,10 @@ def tree_of(spans: Sequence[Span]) -> Tree:
     tree = Tree(f"trace {spans[0].trace_id}: {len({span.service for span in spans})} processes")
     for root in children[""]:
         _grow(tree, root, children, began)
-    return tree
+    page = Console(file=io.StringIO(), width=_WIDE)
+    with page.capture() as captured:
+        page.print(tree)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def _grow(tree: Tree, span: Span, children: Children, began: int) -> None:
@@ -33,7 +41,7 @@ def _grow(tree: Tree, span: Span, children: Children, began: int) -> None:
     statements = [child for child in children.get(span.span_id, ()) if child.statement]
     if statements:
         took = sum(child.end - child.start for child in statements) / _MS
-        branch.add(f"SQL: {len(statements)} statements, {took:,.1f} ms")
+        branch.add(f"{len(statements)} calls to the database, {took:,.1f} ms")
     for child in children.get(span.span_id, ()):
         if not child.statement:
             _grow(branch, child, children, began)
@@ -41,5 +49,5 @@ def _grow(tree: Tree, span: Span, children: Children, began: int) -> None:
 
 def _line(span: Span, began: int) -> str:
     after, took = (span.start - began) / _MS, (span.end - span.start) / _MS
-    name = span.name.replace("backoffice.", "", 1)
-    return f"{span.service}: {name}  [dim]at {after:,.0f} ms, took {took:,.1f} ms[/dim]"
+    name = span.name.removeprefix("process ").replace("backoffice.", "", 1)
+    return f"{after:,.0f} ms {span.service}: {name}, {took:,.1f} ms"

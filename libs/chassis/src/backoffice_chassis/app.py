@@ -26,6 +26,8 @@ def create_app(
         redoc_url=None,
         docs_url="/docs" if api else None,
         openapi_url="/openapi.json" if api else None,
+        # `Observing` tells of requests; FastAPI would tell of each a second time, under the same name.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.resources = resources
     app.add_middleware(Observing)

@@ -52,7 +52,10 @@ class Telemetry:
         """
         if self.settings.otlp_endpoint:
             SQLAlchemyInstrumentor().instrument(
-                engine=engine.sync_engine, tracer_provider=self.tracing, skip_dep_check=True
+                engine=engine.sync_engine,
+                tracer_provider=self.tracing,
+                meter_provider=metrics.NoOpMeterProvider(),  # of the pool, `metrics` tells
+                skip_dep_check=True,
             )
 
     def stop(self) -> None:

@@ -3,6 +3,9 @@
 import httpx
 import pytest
 import structlog
+from fastapi.telemetry import _asgi as fastapi_telemetry
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from sqlalchemy import text
 
 from backoffice_chassis import Service, metrics
@@ -61,3 +64,20 @@ async def test_the_callers_trace_goes_on_in_the_event(client: httpx.AsyncClient,
             unpack((await unit.connection.execute(text("SELECT headers FROM outbox"))).scalar_one())
         )
     assert headers["traceparent"].decode().split("-")[1] == TRACE
+
+
+async def test_a_request_is_told_of_once(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = InMemoryMetricReader()
+    provider = MeterProvider(metric_readers=[reader])
+    monkeypatch.setattr(fastapi_telemetry.metrics, "get_meter_provider", lambda: provider)
+    duration = provider.get_meter("test").create_histogram("http.server.request.duration")
+    monkeypatch.setattr(metrics, "REQUEST_SECONDS", duration)
+    await client.get("/notes/nothing")
+    data = reader.get_metrics_data()
+    assert data is not None
+    told = [
+        (scope.scope.name, metric.name)
+        for scope in data.resource_metrics[0].scope_metrics
+        for metric in scope.metrics
+    ]
+    assert told == [("test", "http.server.request.duration")]
