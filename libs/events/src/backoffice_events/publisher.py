@@ -13,7 +13,7 @@ from backoffice_events.contracts.base import Event
 from backoffice_events.ids import new_id
 from backoffice_events.kafka import KafkaSender
 from backoffice_events.records import Record
-from backoffice_events.traces import current_traceparent
+from backoffice_events.traces import current_traceparent, is_sampled
 
 _tracer = trace.get_tracer("backoffice_events.publisher")
 
@@ -63,7 +63,10 @@ class Publisher:
         )
 
     def _publication(self, event: Event, event_id: str) -> str | None:
-        """Return the trace context of a span that says that the event was published."""
+        """Return the trace context of a span that says that the event was published, None when it is not recorded.
+
+        An event that carries a context costs every service on its way, whether or not anybody will see the trace.
+        """
         with _tracer.start_as_current_span(
             f"publish {event.event_type}",
             kind=SpanKind.PRODUCER,
@@ -73,7 +76,8 @@ class Publisher:
                 "messaging.kafka.message.key": event.key(),
             },
         ):
-            return current_traceparent()
+            header = current_traceparent()
+        return header if header is not None and is_sampled(header) else None
 
     async def send(self, records: Sequence[Record]) -> None:
         """Send records as they are, in order per key; raises the first error after the rest was tried."""

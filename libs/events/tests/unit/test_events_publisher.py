@@ -8,6 +8,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from backoffice_events import publisher as publisher_module
 from backoffice_events.brokers import Brokers
@@ -72,6 +73,13 @@ def test_a_publication_begins_a_trace_where_the_application_has_set_up_tracing(
     [span] = exporter.get_finished_spans()
     assert dict(record.headers)["traceparent"].decode() == traceparent(span.get_span_context())
     assert (span.attributes or {})["messaging.kafka.message.key"] == "OMS-EQ:EX-1"
+
+
+def test_a_publication_that_is_not_recorded_carries_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracer = TracerProvider(sampler=ALWAYS_OFF).get_tracer("test")
+    monkeypatch.setattr(publisher_module, "_tracer", tracer)
+    publisher = Publisher(bootstrap_servers="127.0.0.1:9", source="urn:frontoffice:test")
+    assert "traceparent" not in dict(publisher.record(GOOD, event_id="01a").headers)
 
 
 def test_an_answer_goes_on_with_the_trace_of_what_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
