@@ -11,7 +11,6 @@ from backoffice_chassis import Role, Service
 from backoffice_chassis.resources import open_resources
 from backoffice_chassis.testing import as_caller
 from backoffice_events.contracts.reference import BusinessDayOpened, BusinessDayStatus
-from backoffice_events.ids import new_id
 from backoffice_events.messaging import Batch, dead_letters
 from backoffice_events.messaging.dead_letters import Condemned
 
