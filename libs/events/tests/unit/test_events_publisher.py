@@ -78,7 +78,7 @@ def test_a_publication_begins_a_trace_where_the_application_has_set_up_tracing(
 def test_a_publication_that_is_not_recorded_carries_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     tracer = TracerProvider(sampler=ALWAYS_OFF).get_tracer("test")
     monkeypatch.setattr(publisher_module, "_tracer", tracer)
-    publisher = Publisher(bootstrap_servers="127.0.0.1:9", source="urn:frontoffice:test")
+    publisher = Publisher(brokers=Brokers("127.0.0.1:9"), source="urn:frontoffice:test")
     assert "traceparent" not in dict(publisher.record(GOOD, event_id="01a").headers)
 
 
