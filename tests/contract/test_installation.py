@@ -19,8 +19,9 @@ FULL_DISK = (
     "shutil.disk_usage = lambda _: collections.namedtuple('Usage', 'free')(300_000_000); "
     "runpy.run_path(sys.argv[1], run_name='__main__')"
 )
-INTERRUPTED = (
+INTERRUPTED = (  # who runs the tests in the background may have left the signal ignored
     "import os, runpy, signal, subprocess, sys; "
+    "signal.signal(signal.SIGINT, signal.default_int_handler); "
     "subprocess.run = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT); "
     "runpy.run_path(sys.argv[1], run_name='__main__')"
 )
