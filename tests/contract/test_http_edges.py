@@ -4,14 +4,12 @@ Schemathesis makes the requests. Some hundred for each service run always; BACKO
 """
 
 import asyncio
-import importlib
 import math
 import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -22,39 +20,25 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 
-from backoffice_chassis import Role, Service, ServiceSettings
-from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for, as_caller
+from backoffice_chassis import Role, Service
+from backoffice_chassis.testing import app_for, as_caller
+from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.testing import Migrated
 
 pytestmark = pytest.mark.integration
 
-ROOT: Final = Path(__file__).parents[2]
-SERVICES: Final = {
-    "trade-capture": ("trade_capture", "TradeCaptureSettings"),
-    "compliance": ("compliance", "ServiceSettings"),
-    "settlement": ("settlement", "ServiceSettings"),
-    "ledger": ("ledger", "ServiceSettings"),
-    "hr": ("hr", "ServiceSettings"),
-}
 CASES: Final = int(os.environ.get("BACKOFFICE_FUZZ_CASES", "150"))
 EVERYBODY: Final = as_caller("fuzz", *Role)
 
 
-@pytest.fixture(params=SERVICES)
-async def service(request: pytest.FixtureRequest, migrated_database: Migrated, kafka: str) -> Service:
-    package, settings_class = SERVICES[request.param]
-    main = importlib.import_module(f"{package}.main")
-    make: Callable[..., ServiceSettings] = getattr(main, settings_class)
-    url = await migrated_database(ROOT / "services" / request.param / "migrations")
-    surroundings = {
-        "database_url": url,
-        "issuer_url": "http://127.0.0.1:1",
-        "kafka_bootstrap_servers": kafka,
-        "audit_key": AUDIT_KEY,
-        "max_requests_per_second": 1_000_000,
-    }
-    service: Service = main.build(make(**surroundings), FixedClock())
-    return service
+@pytest.fixture(params=SERVICES, ids=lambda entry: entry.name)
+async def service(
+    request: pytest.FixtureRequest, build: Callable[..., Service], migrated_database: Migrated, kafka: str
+) -> Service:
+    url = await migrated_database(request.param.migrations)
+    return build(
+        request.param, database_url=url, kafka_bootstrap_servers=kafka, max_requests_per_second=1_000_000
+    )
 
 
 @contextmanager

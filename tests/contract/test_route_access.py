@@ -3,7 +3,6 @@
 Tokens are real ones: signed by the local issuer, or by somebody who would like to be it.
 """
 
-import importlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,13 +15,14 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from backoffice_chassis import Permission, Role, Service, ServiceSettings
+from backoffice_chassis import Permission, Role, Service
 from backoffice_chassis.app import create_app
 from backoffice_chassis.resources import open_resources
 from backoffice_chassis.security.access import access_rules
 from backoffice_chassis.security.keys import IssuerKeys
 from backoffice_chassis.security.tokens import TokenVerifier
-from backoffice_chassis.testing import AUDIT_KEY, OPEN_PATHS, FixedClock
+from backoffice_chassis.testing import OPEN_PATHS, FixedClock
+from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.testing import Migrated
 from simulators.issuer.app import create_app as create_issuer
 from simulators.issuer.keys import SigningKey
@@ -33,13 +33,6 @@ pytestmark = pytest.mark.integration
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "access.md"
 ISSUER: Final = "http://issuer.test"
-SERVICES: Final = {
-    "trade-capture": ("trade_capture", "TradeCaptureSettings"),
-    "compliance": ("compliance", "ServiceSettings"),
-    "settlement": ("settlement", "ServiceSettings"),
-    "ledger": ("ledger", "ServiceSettings"),
-    "hr": ("hr", "ServiceSettings"),
-}
 BEGIN, END = "<!-- routes -->\n", "<!-- /routes -->"
 
 
@@ -141,15 +134,14 @@ def table(seen: Mapping[Route, frozenset[Role]]) -> str:
 
 
 async def test_every_route_lets_in_whom_its_permission_names_and_nobody_else(
-    migrated_database: Migrated, kafka: str, tmp_path: Path
+    build: Callable[..., Service], migrated_database: Migrated, kafka: str, tmp_path: Path
 ) -> None:
-    clock = FixedClock()
-    tokens = Tokens(tmp_path, clock)
+    tokens = Tokens(tmp_path, FixedClock())
     by_role = {role: tokens.good(role) for role in Role}
     tables = []
-    for name, (package, settings_class) in SERVICES.items():
-        url = await migrated_database(ROOT / "services" / name / "migrations")
-        service = built(package, settings_class, clock, database_url=url, kafka_bootstrap_servers=kafka)
+    for entry in SERVICES:
+        url = await migrated_database(entry.migrations)
+        service = build(entry, database_url=url, issuer_url=ISSUER, kafka_bootstrap_servers=kafka)
         async with application(service, tokens) as app:
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
@@ -158,15 +150,8 @@ async def test_every_route_lets_in_whom_its_permission_names_and_nobody_else(
                     await turned_away(client, route, tokens)
                     seen[route] = await let_in(client, route, by_role)
         assert [str(route) for route, roles in seen.items() if roles != route.permission.roles] == []
-        tables.append(f"## {name}\n\n{table(seen)}\n")
+        tables.append(f"## {entry.name}\n\n{table(seen)}\n")
     agrees_with_the_page("\n" + "\n".join(tables) + "\n")
-
-
-def built(package: str, settings_class: str, clock: FixedClock, **surroundings: str) -> Service:
-    main = importlib.import_module(f"{package}.main")
-    settings: Callable[..., ServiceSettings] = getattr(main, settings_class)
-    service: Service = main.build(settings(issuer_url=ISSUER, audit_key=AUDIT_KEY, **surroundings), clock)
-    return service
 
 
 def agrees_with_the_page(tables: str) -> None:
