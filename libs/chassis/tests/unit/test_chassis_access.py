@@ -72,3 +72,9 @@ def test_a_row_is_in_scope_when_its_entity_and_its_book_are(
         condition = scope.rows(entity_lei=column("entity", Text), book=column("book", Text))
         words = condition.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
         assert set(database.execute(f"SELECT entity, book FROM held WHERE {words}")) == inside  # noqa: S608
+
+
+def test_a_row_that_names_no_entity_is_in_scope_of_whoever_is_limited_to_books_alone() -> None:
+    book = column("book", Text)
+    assert str(Scope(books=frozenset({"B-1"})).rows(entity_lei=None, book=book)).startswith("book IN")
+    assert str(Scope(frozenset({"E-1"})).rows(entity_lei=None, book=book)) == "false"

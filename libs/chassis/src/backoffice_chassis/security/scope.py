@@ -3,7 +3,7 @@
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, true
+from sqlalchemy import ColumnElement, and_, false, true
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +21,20 @@ class Scope:
         """Tell whether nothing is out of scope."""
         return self.entities is None and self.books is None
 
-    def rows(self, *, entity_lei: ColumnElement[str], book: ColumnElement[str]) -> ColumnElement[bool]:
-        """Return the condition that a row with these columns is in scope."""
-        limits = ((entity_lei, self.entities), (book, self.books))
-        return and_(true(), *(column.in_(sorted(some)) for column, some in limits if some is not None))
+    def rows(self, *, entity_lei: ColumnElement[str] | None, book: ColumnElement[str]) -> ColumnElement[bool]:
+        """Return the condition that a row with these columns is in scope. entity_lei None: it names no entity."""
+        return and_(_within(entity_lei, self.entities), _within(book, self.books))
 
     def __str__(self) -> str:
         named = (("entities", self.entities), ("books", self.books))
         limits = (f"the {what} {', '.join(sorted(some))}" for what, some in named if some is not None)
         return " and ".join(limits) or "the whole firm"
+
+
+def _within(column: ColumnElement[str] | None, some: AbstractSet[str] | None) -> ColumnElement[bool]:
+    if some is None:
+        return true()
+    return false() if column is None else column.in_(sorted(some))
 
 
 WHOLE_FIRM = Scope()
