@@ -20,7 +20,7 @@ from backoffice_cli.chaos.leaders import Leaders, Led
 from backoffice_cli.chaos.network import Network
 from backoffice_cli.chaos.registry import FAULTS
 from backoffice_cli.chaos.stage import Stage
-from backoffice_cli.chaos.superuser import execute, url_of
+from backoffice_cli.chaos.superuser import connected, execute, url_of
 from backoffice_cli.stack import disk
 from backoffice_cli.stack.databases import Connection
 
@@ -123,6 +123,20 @@ def test_terminated_sessions_end_in_the_middle_of_a_statement_and_new_ones_begin
 def test_a_service_without_sessions_cannot_lose_them(stage: Stage) -> None:
     with pytest.raises(NotNowError, match="no sessions"):
         inject_soon(stage, "sessions-terminated", "compliance")
+
+
+def test_a_session_of_ours_that_ends_in_a_silent_transaction_is_told_from_a_mistake(stage: Stage) -> None:
+    async def ended_while_silent() -> None:
+        async with connected(stage) as session, session.transaction():
+            mine = session.get_server_pid()
+            over = asyncio.Event()
+            session.add_termination_listener(lambda _: over.set())
+            async with connected(stage) as other:
+                await other.execute(f"SELECT pg_terminate_backend({mine})")
+            await asyncio.wait_for(over.wait(), PATIENCE_SECONDS)
+
+    with pytest.raises(NotNowError, match="ended"):
+        asyncio.run(ended_while_silent())
 
 
 def test_cut_connections_end_and_new_ones_pass(stage: Stage) -> None:

@@ -39,6 +39,10 @@ async def connected(stage: Stage, database: str = "postgres") -> AsyncIterator[C
         yield connection
     except (OSError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError) as error:
         raise NotNowError(f"the database ended the session: {error!r}") from error
+    except asyncpg.InterfaceError as error:
+        if not connection.is_closed():
+            raise
+        raise NotNowError("the session ended while nothing was asked") from error
     finally:
         connection.terminate()
 
