@@ -18,7 +18,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 
-from backoffice_chassis.testing import AUDIT_KEY
+from backoffice_chassis.testing import AUDIT_KEY, FIELD_KEYS
 from backoffice_events.brokers import Brokers
 from backoffice_events.contracts.reference import BusinessDayOpened, BusinessDayStatus
 from backoffice_events.publisher import Publisher
@@ -71,6 +71,7 @@ async def service(command: str, database_url: str, brokers: str, port: int = 0) 
         "BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS": brokers,
         "BACKOFFICE_ISSUER_URL": "http://127.0.0.1:1",
         "BACKOFFICE_AUDIT_KEY": AUDIT_KEY.get_secret_value(),
+        "BACKOFFICE_FIELD_KEYS": FIELD_KEYS.get_secret_value(),
         "BACKOFFICE_HTTP_PORT": str(port),
     }
     child = await asyncio.create_subprocess_exec(

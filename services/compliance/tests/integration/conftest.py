@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from backoffice_chassis import ServiceSettings
-from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for
+from backoffice_chassis.testing import AUDIT_KEY, FIELD_KEYS, FixedClock, app_for
 from backoffice_cli.stack.testing import Migrated, PostgresServer
 from compliance.main import build
 
@@ -65,6 +65,8 @@ async def database(committed_database: str, postgres: PostgresServer) -> AsyncIt
 @pytest.fixture
 async def app(database: str) -> AsyncIterator[FastAPI]:
     """Return the service's application on that database."""
-    settings = ServiceSettings(database_url=database, issuer_url="http://127.0.0.1:1", audit_key=AUDIT_KEY)
+    settings = ServiceSettings(
+        database_url=database, issuer_url="http://127.0.0.1:1", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
+    )
     async with app_for(build(settings, FixedClock())) as app:
         yield app
