@@ -11,12 +11,14 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backoffice_chassis.app import create_app
 from backoffice_chassis.audit.trail import CHANGING, Audited, declared
 from backoffice_chassis.http.problems import MISSING_TOKEN, unauthenticated
 from backoffice_chassis.resources import open_resources
+from backoffice_chassis.secrecy import keys
+from backoffice_chassis.secrecy.ring import KeyRing
 from backoffice_chassis.security.principal import Principal, Role
 from backoffice_chassis.security.tokens import TokenVerifier
 from backoffice_chassis.service import Service
@@ -63,6 +65,12 @@ class TrustingVerifier(TokenVerifier):
 def as_caller(subject: str, *roles: Role) -> dict[str, str]:
     """Return the header with which a test calls as somebody."""
     return {"Authorization": f"Bearer {subject};{','.join(roles)}"}
+
+
+def engine_for(database_url: str) -> AsyncEngine:
+    """Return an engine on a test database that encrypts and decrypts as the application of `app_for` does."""
+    ring = KeyRing(FIELD_KEYS.get_secret_value())
+    return create_async_engine(database_url, execution_options=keys.with_ring(ring))
 
 
 @asynccontextmanager

@@ -3,12 +3,14 @@
 import base64
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backoffice_chassis import ServiceSettings
+from backoffice_chassis.audit.masking import MASKED
 from backoffice_chassis.secrecy.envelope import DataKey, is_sealed, key_id_of
 from backoffice_chassis.secrecy.errors import MissingKeyError, UnreadableError
 from backoffice_chassis.secrecy.ring import KeyRing, new_key_ring
@@ -21,6 +23,7 @@ def key_of(number: int) -> str:
     return base64.b64encode(bytes([number]) * 32).decode()
 
 
+SCHEMAS = Path(__file__).parents[3] / "events" / "schemas"
 ONE, TWO = f"1:{key_of(1)}", f"2:{key_of(2)}"
 PLACE = ("person", "family_name", "E1")
 KEY = DataKey(new_id(), bytes(range(32)))
@@ -130,3 +133,18 @@ def test_settings_refuse_what_is_no_key_ring_without_repeating_it(text: str, why
 def test_a_new_ring_holds_one_key() -> None:
     assert re.fullmatch(r"1:[A-Za-z0-9+/]{43}=", new_key_ring())
     assert KeyRing(new_key_ring()).current == 1
+
+
+def test_only_what_settlement_needs_travels_in_events() -> None:
+    carriers = {
+        path.name.removesuffix(".json")
+        for path in SCHEMAS.glob("*.json")
+        if MASKED & set(re.findall(r'"(\w+)": ?\{', path.read_text()))
+    }
+    assert len(list(SCHEMAS.glob("backoffice.hr.*.json"))) == 5
+    assert carriers == {
+        "backoffice.reference.settlement-instruction-changed.v1",
+        "backoffice.trading.trade-captured.v1",
+        "backoffice.trading.trade-amended.v1",
+        "backoffice.trading.trade-cancelled.v1",
+    }

@@ -236,6 +236,8 @@ async def test_keys_are_rotated_and_renewed_while_requests_run(database_url: str
     assert [row[0] for row in versions] == [2]
     async with serving(database_url, old) as client:
         assert (await client.get("/employees")).status_code == 500
+        unready = await client.get("/readyz")
+    assert (unready.status_code, "version 2" in unready.json()["failures"]["database"]) == (503, True)
 
 
 async def work_on(client: httpx.AsyncClient, first: int, end: int, beside: asyncio.Task[int]) -> None:

@@ -12,7 +12,6 @@ import httpx
 import msgspec
 import pytest
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from backoffice_chassis import Role
 from backoffice_chassis.testing import (
@@ -22,6 +21,7 @@ from backoffice_chassis.testing import (
     app_for,
     as_caller,
     client_for,
+    engine_for,
     unguarded_routes,
 )
 from backoffice_events.contracts.base import Event
@@ -47,7 +47,7 @@ async def database_url(migrated_database: Callable[[Path], Awaitable[str]]) -> s
 
 @pytest.fixture(scope="module")
 async def transactions(database_url: str) -> AsyncIterator[Transactions]:
-    engine = create_async_engine(database_url)
+    engine = engine_for(database_url)
     transactions = Transactions(engine, source="urn:test", clock=lambda: NOW)
     async with transactions.begin() as unit:
         await load_world(unit)

@@ -130,6 +130,12 @@ async def rewrap(connection: AsyncConnection, most: int) -> int:
     return len(changes)
 
 
+async def missing_versions(connection: AsyncConnection) -> list[int]:
+    """Return versions of the operator's key that data keys are wrapped by, and that this process was not given."""
+    found = await connection.execute(select(data_key.c.kek_version).where(_ALIVE).distinct())
+    return sorted(set(found.scalars()) - ring_of(connection).versions)
+
+
 def _opened(connection: AsyncConnection, row: Row[Any]) -> DataKey:
     return DataKey(row.key_id, ring_of(connection).unwrap(_wrapped(row)))
 

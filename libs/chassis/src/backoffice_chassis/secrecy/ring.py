@@ -30,6 +30,7 @@ class KeyRing:
     def __init__(self, text: str) -> None:
         self._keys = {version: AESGCM(key) for version, key in parsed(text).items()}
         self.current = next(iter(self._keys))
+        self.versions = frozenset(self._keys)
 
     def wrap(self, key_id: str, data_key: bytes) -> Wrapped:
         """Return a data key wrapped by the current key, bound to its id."""
