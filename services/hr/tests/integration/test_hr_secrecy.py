@@ -14,12 +14,18 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import SecretStr
 
 from backoffice_chassis import Role, Service
 from backoffice_chassis.migrations import upgrade
 from backoffice_chassis.secrecy import command
 from backoffice_chassis.secrecy.ring import new_key_ring
+from backoffice_chassis.telemetry import Telemetry
 from backoffice_chassis.testing import (
     AUDIT_KEY,
     FIELD_KEYS,
@@ -347,3 +353,21 @@ async def test_logs_metrics_and_problems_name_nobody(
     assert "UnreadableError" in logged or "MissingKeyError" in logged, "the defect is logged"
     assert [value for value in PERSONAL if value in logged] == []
     assert [(answer.url, value) for answer in answers for value in PERSONAL if value in answer.text] == []
+
+
+async def test_spans_name_nobody(database_url: str) -> None:
+    exporter, tracing = InMemorySpanExporter(), TracerProvider()
+    tracing.add_span_processor(SimpleSpanProcessor(exporter))
+    served = service(database_url)
+    async with app_for(served) as app, client_for(app, "mary", Role.HR) as client:
+        engine = app.state.resources.transactions.engine
+        settings = served.settings.model_copy(update={"otlp_endpoint": "http://collector:4318"})
+        Telemetry(settings, tracing, MeterProvider()).trace_statements(engine)
+        try:
+            with tracing.get_tracer("t").start_as_current_span("request"):
+                await client.post("/employees", json=hiring("E1"), headers={"Idempotency-Key": "k"})
+        finally:
+            SQLAlchemyInstrumentor().uninstrument()
+    spans = [span.to_json() for span in exporter.get_finished_spans()]
+    assert any("INSERT INTO person" in span for span in spans)
+    assert [value for value in PERSONAL for span in spans if value in span] == []
