@@ -34,7 +34,7 @@ from trade_capture.testing import BROKER, DTC, NOW, OURS, executed, load_world
 pytestmark = pytest.mark.integration
 
 CHECKER = as_caller("chen", Role.OPERATIONS)
-BEFORE_ENCRYPTION = "0005"
+BEFORE_ENCRYPTION = "0006"
 ACCOUNTS = ("S-5299", "C-5299", "S-5493", "C-5493", "ACCT-7781", "ACCT-7782", "ACCT-7783", "ACCT-7784")
 TRAVEL_WITH_TRADES = {"trade_version.state", "outbox.payload"}
 """What a trade carries to settlement stands in clear: docs/operators.md says why."""

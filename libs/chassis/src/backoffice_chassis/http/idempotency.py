@@ -49,7 +49,10 @@ SEALED_ANSWERS = Sealed(idempotency_key, ("body",))
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """One POST under a key. The key is the caller's own: another subject or another path never meets it."""
+    """One POST under a key. The key is the caller's own: another subject or another path never meets it.
+
+    What somebody was answered is not given to a token of theirs that is limited to other entities or books.
+    """
 
     subject: str
     route: str
@@ -67,10 +70,13 @@ class IdempotentRequest:
                 [FieldError(f"/header/{HEADER}", f"must be 1 to {_LONGEST_KEY} printable ASCII characters")]
             )
         route = f"{request.method} {quote(request.scope['path'])}"
-        digest = hashlib.sha256(f"{route}?{request.url.query}\n".encode() + await request.body()).digest()
+        principal = request.state.principal
+        limits = "" if principal.scope.whole_firm else f"{principal.scope}\n"
+        asked = f"{route}?{request.url.query}\n{limits}".encode() + await request.body()
+        digest = hashlib.sha256(asked).digest()
         if len(route) > _LONGEST_ROUTE:
             route = hashlib.sha256(route.encode()).hexdigest()
-        return cls(request.state.principal.subject, route, key, digest)
+        return cls(principal.subject, route, key, digest)
 
     async def stored_answer(self, connection: AsyncConnection) -> Response | None:
         """Return what the first request was answered, None when this is the first.
