@@ -23,7 +23,8 @@ from pydantic import SecretStr
 
 from backoffice_chassis import Role, Service
 from backoffice_chassis.migrations import upgrade
-from backoffice_chassis.secrecy import command
+from backoffice_chassis.secrecy import backlog, command
+from backoffice_chassis.secrecy import keys as data_keys
 from backoffice_chassis.secrecy.ring import new_key_ring
 from backoffice_chassis.telemetry import Telemetry
 from backoffice_chassis.testing import (
@@ -33,9 +34,11 @@ from backoffice_chassis.testing import (
     app_for,
     as_caller,
     client_for,
+    engine_for,
     found_in_clear,
 )
 from backoffice_cli.stack.testing import PostgresServer
+from hr.employees.tables import SEALED_PERSON
 from hr.main import MIGRATIONS, HrSettings, build
 
 pytestmark = pytest.mark.integration
@@ -221,7 +224,10 @@ async def test_an_erasure_approved_after_a_rehiring_is_refused(database_url: str
         assert (await client.get("/employees/E1")).json()["family_name"] == "Quixotewicz"
 
 
-async def test_keys_are_rotated_and_renewed_while_requests_run(database_url: str) -> None:
+async def test_keys_are_rotated_and_renewed_while_requests_run(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_AT_A_TIME", 7)
     old, new = f"1:{new_key_ring()[2:]}", f"2:{new_key_ring()[2:]}"
     async with serving(database_url, f"{new},{old}") as client, serving(database_url, old) as before:
         people = [hiring(f"E{number}") for number in range(40)]
@@ -299,6 +305,26 @@ async def test_whoever_began_to_write_in_clear_is_waited_for(upgraded_url: str) 
     await writer.close()
     assert await encrypting == 0
     assert await found_in_clear(upgraded_url, PERSONAL) == set()
+
+
+async def test_an_interrupted_renewal_leaves_everything_readable_and_is_taken_up_again(
+    database_url: str,
+) -> None:
+    async with serving(database_url) as client:
+        await client.post("/employees/bulk", json={"rows": [hiring(f"E{number}") for number in range(5)]})
+        before = (await client.get("/employees")).json()
+        engine = engine_for(database_url)
+        async with engine.begin() as connection:
+            await data_keys.renew(connection)
+            assert await backlog.encrypt_some(connection, SEALED_PERSON, 2) == 2
+            assert await backlog.count(connection, SEALED_PERSON, backlog.under_older_key(SEALED_PERSON)) == 3
+        await engine.dispose()
+        assert (await client.get("/employees")).json() == before
+        assert await keys("status", database_url) == command.REMAINS
+        assert await keys("encrypt", database_url) == 0
+        assert (await client.get("/employees")).json() == before
+    generations = "SELECT generation, count(*) FROM data_key WHERE subject IS NOT NULL GROUP BY 1 ORDER BY 1"
+    assert [tuple(row) for row in await rows(database_url, generations)] == [(1, 5), (2, 5)]
 
 
 async def test_the_command_says_how_things_stand_and_shows_no_key(database_url: str) -> None:
