@@ -273,6 +273,82 @@ def test_keycloak_limits_a_client_as_the_local_issuer_does(tmp_path: Path) -> No
     assert said == {"limited": {"books": books, "entities": entities}, "free": {}}
 
 
+LISTENS = {
+    **{entry.name: {8000} for entry in SERVICES},
+    "kafka-exporter": {9308},
+    "postgres-exporter": {9187},
+    "prometheus": {9090},
+    "jaeger": {4317, 16686},
+    "otel-collector": {4317, 4318},
+}
+"""The ports of what watches and is watched, as their documentation has them."""
+
+
+def listens(address: str) -> bool:
+    """Tell whether a part listens at `http://name:port/…` or `name:port`."""
+    name, _, port = address.removeprefix("http://").partition("/")[0].partition(":")
+    return name in PARTS and int(port) in LISTENS[name]
+
+
+def configuration(path: str) -> Any:
+    return yaml.safe_load((ROOT / "deploy" / path).read_text())
+
+
+def test_whoever_watches_finds_what_it_watches() -> None:
+    scraped = [
+        target
+        for scrape in configuration("prometheus/prometheus.yml")["scrape_configs"]
+        for each in scrape["static_configs"]
+        for target in each["targets"]
+    ]
+    sources = [
+        source["url"]
+        for path in (ROOT / "deploy/grafana/provisioning/datasources").glob("*.yml")
+        for source in yaml.safe_load(path.read_text())["datasources"]
+    ]
+    assert set(LISTENS) - {"otel-collector", "prometheus", "jaeger"} == {
+        each.partition(":")[0] for each in scraped
+    }
+    assert [each for each in (*scraped, *sources) if not listens(each)] == []
+    assert listens(settings_file("telemetry")["BACKOFFICE_OTLP_ENDPOINT"])
+
+
+def test_the_collector_hands_on_to_parts_that_take_it() -> None:
+    collector = configuration("otel/collector.yaml")
+    defaults = re.compile(r"\$\{env:\w+:-([^}]+)\}")
+    traces, figures = (
+        defaults.sub(r"\1", address)
+        for exporter in collector["exporters"].values()
+        for name, address in exporter.items()
+        if name.endswith("endpoint")
+    )
+    assert listens(traces)
+    assert listens(figures)
+    assert "--web.enable-otlp-receiver" in PARTS["prometheus"]["command"]
+    for protocol in collector["receivers"]["otlp"]["protocols"].values():
+        assert listens(f"otel-collector:{protocol['endpoint'].rpartition(':')[2]}")
+    for pipeline in collector["service"]["pipelines"].values():
+        for kind in ("receivers", "processors", "exporters"):
+            assert set(pipeline[kind]) <= collector[kind].keys()
+
+
+def test_what_watches_is_given_its_configuration_where_it_looks_for_it() -> None:
+    given = {
+        (name, volume.split(":")[1]): volume.split(":")[0]
+        for name in ("prometheus", "otel-collector", "grafana")
+        for volume in PARTS[name]["volumes"]
+        if volume.startswith("./")
+    }
+    assert all((ROOT / folder).is_dir() for folder in given.values())
+    assert "--config.file=/etc/prometheus/prometheus.yml" in PARTS["prometheus"]["command"]
+    assert (ROOT / given["prometheus", "/etc/prometheus"] / "prometheus.yml").is_file()
+    assert PARTS["otel-collector"]["command"] == ["--config=/etc/otelcol/collector.yaml"]
+    assert (ROOT / given["otel-collector", "/etc/otelcol"] / "collector.yaml").is_file()
+    assert (ROOT / given["grafana", "/etc/grafana/provisioning"] / "datasources").is_dir()
+    [provider] = configuration("grafana/provisioning/dashboards/backoffice.yml")["providers"]
+    assert list((ROOT / given["grafana", provider["options"]["path"]]).glob("*.json"))
+
+
 def test_three_brokers_keep_three_copies_and_write_two() -> None:
     told = settings_file("ha")
     assert told["BACKOFFICE_KAFKA_COPIES"] == str(len(BROKERS)) == "3"

@@ -13,7 +13,8 @@ do not edit. Names are as Prometheus shows them; a histogram has `_bucket`, `_su
 `job`, the service, and `instance`.
 
 A gauge shows what was last measured, by the one process of a service that leads, and is gone 90 seconds after nobody \
-measures it any more: add up over `instance` with `max`. Business figures are measured every 30 seconds, from at most \
+measures it any more: add up over `instance` with `max`. Where a measurement finds nothing, a business figure shows \
+0 at the least age; no series means that nobody measures. Business figures are measured every 30 seconds, from at most \
 100,000 open rows and in at most 2 seconds each; what has ended costs nothing.
 """
 

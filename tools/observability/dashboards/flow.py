@@ -8,7 +8,6 @@ from observability.dashboards.model import (
     Row,
     lines,
     number,
-    or_zero,
     rate,
     standing,
 )
@@ -37,17 +36,17 @@ _OPEN_DAY: Final = Row(
         number(
             "In repair",
             "Reports of the front office that cannot be taken in until somebody mends them.",
-            or_zero(standing("backoffice_trade_capture_repairs")),
+            standing("backoffice_trade_capture_repairs"),
         ),
         number(
             "Compliance cases",
             "Trades that compliance holds until two people have decided.",
-            or_zero(standing("backoffice_compliance_cases")),
+            standing("backoffice_compliance_cases"),
         ),
         number(
             "Failing",
             "Trades that were due and have not settled.",
-            or_zero(standing("backoffice_settlement_fails")),
+            standing("backoffice_settlement_fails"),
         ),
         number(
             "Reconciliation",

@@ -1,6 +1,7 @@
 """CloudEvents 1.0 in Kafka's binary mode: the value is the event, its attributes are the record's headers."""
 
 import re
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -19,6 +20,8 @@ E_co = TypeVar("E_co", bound=Event, covariant=True)
 MAX_ATTRIBUTE_CHARACTERS: Final = 255
 TRACEPARENT: Final = "traceparent"
 
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_NAMESPACE: Final = uuid.UUID("6f1b3f0e-3c53-4d6c-9d8e-3a0c6a0f7f52")
 _TRACEPARENT: Final = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _CONTENT_TYPE: Final = "content-type"
 _STRUCTURED: Final = b"application/cloudevents"
@@ -71,6 +74,13 @@ class Received(Generic[E_co]):
         self.key = key
         self.incoming_traceparent = self.traceparent = traceparent
         self.record = record
+
+    @property
+    def uuid(self) -> str:
+        """The event's id as a UUID: any other text, unique only for its source, by a hash of both."""
+        if _UUID.fullmatch(self.event_id):
+            return self.event_id.lower()
+        return str(uuid.uuid5(_NAMESPACE, f"{self.source}\n{self.event_id}"))
 
     @property
     def topic(self) -> str:

@@ -53,17 +53,22 @@ class Metric:
 
 
 class Gauge:
-    """Figures that somebody measures now and then, all at once: what a measurement lacks is shown no longer."""
+    """Figures that somebody measures now and then, all at once: what a measurement lacks is shown no longer.
 
-    def __init__(self, labels: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
-        self._labels = labels
+    always: what is shown as 0 then, so that no figure at all says that nobody measures.
+    """
+
+    def __init__(
+        self, always: Iterable[tuple[str, ...]] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._always: Final = dict.fromkeys(always, 0.0)
         self._clock = clock
         self._values: Values = {}
         self._said_at = 0.0
 
     def show(self, values: Values) -> None:
         """Show these figures, and no others, until the next ones or until nobody has said them for too long."""
-        self._values, self._said_at = dict(values), self._clock()
+        self._values, self._said_at = {**self._always, **values}, self._clock()
 
     def standing(self) -> Iterable[tuple[tuple[str, ...], float]]:
         """Return the figures that still stand."""
@@ -93,9 +98,17 @@ class Declarations:
             name, unit, meaning, explicit_bucket_boundaries_advisory=list(buckets)
         )
 
-    def gauge(self, name: str, *, unit: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
-        """Declare what goes up and down, and is measured now and then."""
-        gauge = Gauge(labels)
+    def gauge(
+        self,
+        name: str,
+        *,
+        unit: str,
+        meaning: str,
+        labels: Sequence[str] = (),
+        always: Iterable[tuple[str, ...]] = (),
+    ) -> Gauge:
+        """Declare what goes up and down, and is measured now and then. always: as a Gauge knows it."""
+        gauge = Gauge(always)
         self.observed(name, unit=unit, meaning=meaning, labels=labels, read=gauge.standing)
         return gauge
 

@@ -51,9 +51,21 @@ def test_a_gauge_shows_the_last_measurement_alone(exposed: tuple[Declarations, C
     assert samples(registry) == {'fails{age="1"} 5.0'}
 
 
+def test_what_a_gauge_always_shows_is_0_when_a_measurement_finds_none(
+    exposed: tuple[Declarations, CollectorRegistry],
+) -> None:
+    declarations, registry = exposed
+    gauge = declarations.gauge("cases", unit="{case}", labels=("age",), always=[("0",)], meaning="…")
+    assert samples(registry) == set(), "nobody has measured yet"
+    gauge.show({("1",): 2})
+    assert samples(registry) == {'cases{age="0"} 0.0', 'cases{age="1"} 2.0'}
+    gauge.show({("0",): 5})
+    assert samples(registry) == {'cases{age="0"} 5.0'}
+
+
 def test_a_figure_that_nobody_repeats_is_shown_no_longer() -> None:
     now = 1000.0
-    gauge = Gauge((), clock=lambda: now)
+    gauge = Gauge(clock=lambda: now)
     gauge.show({(): 7})
     now += STANDS_SECONDS
     assert dict(gauge.standing()) == {(): 7}

@@ -15,6 +15,7 @@ CASES: Final = METRICS.gauge(
     "backoffice.compliance.cases",
     unit="{case}",
     labels=("status", "age"),
+    always=[("OPEN", "0"), ("PROPOSED", "0")],
     meaning="Cases that somebody has to decide: OPEN, or PROPOSED and waiting for a second person, by days since they"
     " were opened.",
 )

@@ -288,4 +288,9 @@ async def test_open_cases_are_counted_by_status_and_age_until_they_are_decided(
     await decide(checker, await propose(maker, released))
     async with committed.connect() as connection:
         await measure(UnitOfWork(connection, now=NOW + timedelta(days=6), source="urn:test"))
-    assert dict(CASES.standing()) == {("OPEN", "5-9"): 1, ("PROPOSED", "5-9"): 1}
+    assert dict(CASES.standing()) == {
+        ("OPEN", "5-9"): 1,
+        ("PROPOSED", "5-9"): 1,
+        ("OPEN", "0"): 0,
+        ("PROPOSED", "0"): 0,
+    }

@@ -17,12 +17,14 @@ TRADES: Final = METRICS.gauge(
     "backoffice.settlement.trades",
     unit="{trade}",
     labels=("state",),
+    always=[(state,) for state in OPEN_STATES],
     meaning="Trades on their way: AWAITING_INSTRUCTION, INSTRUCTED, PARTIALLY_SETTLED or REJECTED.",
 )
 UNCONFIRMED: Final = METRICS.gauge(
     "backoffice.settlement.unconfirmed",
     unit="{trade}",
     labels=("confirmation", "age"),
+    always=[("UNCONFIRMED", "0"), ("MISMATCHED", "0")],
     meaning="Trades on their way that the counterparty has not confirmed (UNCONFIRMED) or sees differently"
     " (MISMATCHED), by days from the trade date to the open business date.",
 )
@@ -30,6 +32,7 @@ EXCEPTIONS: Final = METRICS.gauge(
     "backoffice.settlement.exceptions",
     unit="{exception}",
     labels=("kind", "age"),
+    always=[(kind, "0") for kind in Kind],
     meaning="Open exceptions, such as UNMATCHED, FAILING or LATE_NOT_INSTRUCTED, by days from the settlement date to"
     " the open business date.",
 )
@@ -37,6 +40,7 @@ FAILS: Final = METRICS.gauge(
     "backoffice.settlement.fails",
     unit="{instruction}",
     labels=("reason", "age"),
+    always=[("other", "0")],
     meaning="Failing instructions, by the CSD's ISO 20022 reason code and days since the settlement date. Reason"
     " `other`: none, or one that is no code.",
 )

@@ -8,6 +8,7 @@ from settlement_world import World
 
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.messaging import UnitOfWork
+from backoffice_events.metrics import Gauge
 from settlement.metrics import EXCEPTIONS, FAILS, TRADES, UNCONFIRMED, measure
 
 pytestmark = pytest.mark.integration
@@ -18,6 +19,11 @@ WEDNESDAY = date(2024, 6, 5)
 async def measured(world: World) -> None:
     async with world.engine.connect() as connection:
         await measure(UnitOfWork(connection, now=datetime.now(UTC), source="urn:test"))
+
+
+def counted(gauge: Gauge) -> dict[tuple[str, ...], float]:
+    """Return what a gauge counts, without what it finds none of."""
+    return {labels: number for labels, number in gauge.standing() if number}
 
 
 async def instructed(world: World, trade: Trade) -> str:
@@ -35,8 +41,8 @@ async def test_trades_on_their_way_are_counted_by_state_and_the_unconfirmed_by_a
     await world.facts(a.captured(amended), a.confirmed(amended.trade_id))
     await world.facts(a.amended(a.trade(amended.trade_id, version=2)))
     await measured(world)
-    assert dict(TRADES.standing()) == {("INSTRUCTED",): 1, ("AWAITING_INSTRUCTION",): 3}
-    assert dict(UNCONFIRMED.standing()) == {("UNCONFIRMED", "2-4"): 2, ("MISMATCHED", "2-4"): 1}
+    assert counted(TRADES) == {("INSTRUCTED",): 1, ("AWAITING_INSTRUCTION",): 3}
+    assert counted(UNCONFIRMED) == {("UNCONFIRMED", "2-4"): 2, ("MISMATCHED", "2-4"): 1}
 
 
 async def test_fails_are_counted_by_the_csds_reason_and_by_age_until_they_settle(world: World) -> None:
@@ -46,21 +52,28 @@ async def test_fails_are_counted_by_the_csds_reason_and_by_age_until_they_settle
         a.status_advice(unmatched, a.ACCEPTED + a.UNMATCHED),
     )
     await measured(world)
-    assert dict(EXCEPTIONS.standing()) == {("UNMATCHED", "0"): 1}, "no day is open yet"
+    assert counted(EXCEPTIONS) == {("UNMATCHED", "0"): 1}, "no day is open yet"
     await world.day(a.closed(a.SETTLEMENT_DATE), a.opened(WEDNESDAY, version=3))
     await measured(world)
-    fails = dict(FAILS.standing())
+    fails = counted(FAILS)
     assert fails["LACK", "1"] == 1
     assert sum(fails.values()) == 3
-    assert dict(EXCEPTIONS.standing()) == {("FAILING", "1"): 3, ("UNMATCHED", "1"): 1}
+    assert counted(EXCEPTIONS) == {("FAILING", "1"): 3, ("UNMATCHED", "1"): 1}
     await world.csd(*(a.confirmation(each, effective=WEDNESDAY) for each in (lacking, odd)))
     await measured(world)
-    assert ("LACK", "1") not in dict(FAILS.standing())
-    assert sum(value for _, value in FAILS.standing()) == 1
+    assert ("LACK", "1") not in counted(FAILS)
+    assert sum(counted(FAILS).values()) == 1
+
+
+async def test_that_nothing_is_open_is_told_as_0(world: World) -> None:
+    await measured(world)
+    for gauge in (TRADES, UNCONFIRMED, EXCEPTIONS, FAILS):
+        assert dict(gauge.standing())
+        assert counted(gauge) == {}
 
 
 async def test_before_its_settlement_date_an_exception_is_not_due(world: World) -> None:
     await world.day(a.opened(a.TRADE_DATE))
     await world.csd(a.status_advice(await instructed(world, a.trade()), a.ACCEPTED + a.UNMATCHED))
     await measured(world)
-    assert dict(EXCEPTIONS.standing()) == {("UNMATCHED", "not due"): 1}
+    assert counted(EXCEPTIONS) == {("UNMATCHED", "not due"): 1}

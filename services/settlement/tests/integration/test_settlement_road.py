@@ -8,10 +8,12 @@ import settlement_samples as a
 from settlement_world import World
 from sqlalchemy.exc import DBAPIError
 
+from backoffice_events.cloudevents import decode, encode
 from backoffice_events.contracts.csd import CsdCancellationRequested, CsdInstructionSent, CsdStatusAdvised
 from backoffice_events.contracts.settlement import InstructionFailing, InstructionSettled
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.messaging import Batch
+from settlement.advices.handlers import CONSUMER as ADVICES
 
 pytestmark = pytest.mark.integration
 
@@ -231,6 +233,17 @@ async def test_an_advice_that_means_nothing_is_refused_with_the_reason(
 ) -> None:
     batch = await world.csd(advice)
     assert why in batch.refused[0].reason
+
+
+async def test_the_csd_may_number_its_advices_as_it_likes(world: World) -> None:
+    trade, instruction_id = await instructed(world)
+    advice = a.confirmation(instruction_id)
+    record = encode(advice, event_id="CSD/2024-06-04/17", source="urn:csd", time=LATER)
+    async with world.engine.begin() as connection:
+        batch = Batch(connection, [decode(record)], now=LATER, source="urn:test")
+        await ADVICES.handle(batch)
+    assert only(batch, InstructionSettled)
+    assert (await world.settlement(trade.trade_id)).state == "SETTLED"
 
 
 async def test_a_rejected_instruction_calls_a_person_and_an_amendment_sends_another(world: World) -> None:

@@ -33,6 +33,7 @@ REPAIRS: Final = METRICS.gauge(
     "backoffice.trade_capture.repairs",
     unit="{entry}",
     labels=("status", "age"),
+    always=[("OPEN", "0"), ("WAITING", "0")],
     meaning="Unfinished entries of the repair queue: OPEN, or WAITING for reference data, by days since they came.",
 )
 

@@ -61,4 +61,4 @@ async def test_the_open_days_trades_are_measured_and_unfinished_repairs_count_as
         "repair": 0.25,
         "confirmation": pytest.approx(1 / 3, abs=1e-5),
     }
-    assert dict(REPAIRS.standing()) == {("OPEN", "2-4"): 1}
+    assert dict(REPAIRS.standing()) == {("OPEN", "2-4"): 1, ("OPEN", "0"): 0, ("WAITING", "0"): 0}

@@ -23,6 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis.http.problems import FieldError, Problem, conflict, invalid
 from backoffice_chassis.secrecy.sealed import Sealed
+from backoffice_chassis.security.principal import Principal
+from backoffice_chassis.security.scope import Scope
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -70,8 +72,8 @@ class IdempotentRequest:
                 [FieldError(f"/header/{HEADER}", f"must be 1 to {_LONGEST_KEY} printable ASCII characters")]
             )
         route = f"{request.method} {quote(request.scope['path'])}"
-        principal = request.state.principal
-        limits = "" if principal.scope.whole_firm else f"{principal.scope}\n"
+        principal: Principal = request.state.principal
+        limits = "" if principal.scope.whole_firm else f"{_listed(principal.scope)}\n"
         asked = f"{route}?{request.url.query}\n{limits}".encode() + await request.body()
         digest = hashlib.sha256(asked).digest()
         if len(route) > _LONGEST_ROUTE:
@@ -122,3 +124,7 @@ class IdempotentRequest:
 
     def _identity(self) -> dict[str, str]:
         return {"subject": self.subject, "route": self.route, "key": self.key}
+
+
+def _listed(scope: Scope) -> str:
+    return json.dumps([some if some is None else sorted(some) for some in (scope.entities, scope.books)])

@@ -28,7 +28,7 @@ class Scope:
     def __str__(self) -> str:
         named = (("entities", self.entities), ("books", self.books))
         limits = (f"the {what} {', '.join(sorted(some))}" for what, some in named if some is not None)
-        return " and ".join(limits) or "the whole firm"
+        return " and ".join(limits)
 
 
 def _within(column: ColumnElement[str] | None, some: AbstractSet[str] | None) -> ColumnElement[bool]:

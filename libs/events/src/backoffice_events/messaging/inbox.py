@@ -1,12 +1,10 @@
 """The inbox: which events a consumer has taken already."""
 
 import hashlib
-import re
 import uuid
 import zlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,9 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backoffice_events.cloudevents import Received
 from backoffice_events.messaging.batch import Item
 from backoffice_events.records import Record
-
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
-_NAMESPACE: Final = uuid.UUID("6f1b3f0e-3c53-4d6c-9d8e-3a0c6a0f7f52")
 
 _TAKE = text(
     "INSERT INTO inbox (consumer, event_id, received_at)"
@@ -38,16 +33,9 @@ def inbox_id(item: Item) -> str:
     """
     if not isinstance(item, Received):
         return _record_id(item.record)
-    event_id = _event_id(item)
+    event_id = item.uuid
     content = zlib.crc32(item.record.value or b"")
     return f"{event_id[:-8]}{int(event_id[-8:], 16) ^ content:08x}"
-
-
-def _event_id(item: Received[Any]) -> str:
-    """Return an event's id as a UUID: any other text, unique only for its source, by a hash of both."""
-    if _UUID.fullmatch(item.event_id):
-        return item.event_id.lower()
-    return str(uuid.uuid5(_NAMESPACE, f"{item.source}\n{item.event_id}"))
 
 
 def _record_id(record: Record) -> str:

@@ -55,7 +55,7 @@ def _journals(
     batch: Batch, received: Received[BookableEvent], books: TradeBooks, run: PostingRun
 ) -> list[Journal]:
     try:
-        return post(books, received.event, received.event_id, run)
+        return post(books, received.event, received.uuid, run)
     except PostingError as refusal:
         batch.refuse(received, str(refusal))
         return []

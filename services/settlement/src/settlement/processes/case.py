@@ -62,7 +62,7 @@ class Case:
         **details: Any,
     ) -> None:
         """Add a line to the history."""
-        occurred_at, event_id = (cause.time, cause.event_id) if cause is not None else (None, None)
+        occurred_at, event_id = (cause.time, cause.uuid) if cause is not None else (None, None)
         self.history.append(HistoryEntry(kind, instruction_id, details, document, occurred_at, event_id))
 
     def trade(self) -> Trade:
