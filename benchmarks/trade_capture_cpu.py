@@ -21,8 +21,9 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backoffice_chassis.testing import engine_for
 from backoffice_cli.stack.testing import Migrated, PostgresServer, shared_server
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.trading import TradeCaptured, TradeConfirmed
@@ -77,7 +78,7 @@ async def _handle(
 async def _run(arguments: argparse.Namespace, folder: Path) -> dict[str, float]:
     server = PostgresServer(int(shared_server("postgres", folder, os.getpid())["port"]))
     url = await Migrated(server, folder)(MIGRATIONS)
-    engine = create_async_engine(url)
+    engine = engine_for(url)
     try:
         await measure(engine, "W", arguments.batch, arguments.batch)  # plans and caches are warm after it
         profile = cProfile.Profile() if arguments.profile else None

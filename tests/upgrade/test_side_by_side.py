@@ -14,7 +14,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from backoffice_chassis.testing import AUDIT_KEY
+from backoffice_chassis.testing import AUDIT_KEY, FIELD_KEYS
 from backoffice_cli.provisioning import access
 from backoffice_cli.provisioning.topics import create_topics
 from backoffice_cli.stack.ports import draw_ports
@@ -88,6 +88,7 @@ async def worker(database_url: str, kafka: str, log: Path, **environment: str) -
         "BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS": kafka,
         "BACKOFFICE_ISSUER_URL": "http://127.0.0.1:1",
         "BACKOFFICE_AUDIT_KEY": AUDIT_KEY.get_secret_value(),
+        "BACKOFFICE_FIELD_KEYS": FIELD_KEYS.get_secret_value(),
         "BACKOFFICE_HTTP_PORT": str(port),
     }
     with log.open("wb") as output:

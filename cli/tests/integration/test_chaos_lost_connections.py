@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backoffice_chassis import ServiceSettings
 from backoffice_chassis.database import create_engine
+from backoffice_chassis.testing import FIELD_KEYS
 from backoffice_cli.chaos.proxy import GOOD, Link
 from backoffice_cli.stack.ports import draw_ports
 from backoffice_cli.stack.testing import PostgresServer
@@ -33,6 +34,7 @@ async def engine(link: Link) -> AsyncIterator[AsyncEngine]:
     settings = ServiceSettings(
         database_url=f"postgresql://postgres:test@127.0.0.1:{link.port}/postgres",
         issuer_url="http://127.0.0.1",
+        field_keys=FIELD_KEYS,
         request_timeout_seconds=1,
     )
     made = create_engine(settings, application_name="lost")

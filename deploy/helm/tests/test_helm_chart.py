@@ -204,8 +204,9 @@ def test_every_service_runs_as_an_api_and_a_worker_after_its_migration(case: str
             role = "owner" if part == "migrate" else "database"
             secret = f"backoffice-{service.name}-{role}/url"
             assert files(pod(workload))["backoffice_database_url"] == secret
-            signs = files(pod(workload)).get("backoffice_audit_key")  # the tables' owner must not
-            assert signs == (None if part == "migrate" else f"backoffice-{service.name}-keys/audit")
+            for setting, key in (("audit_key", "audit"), ("field_keys", "fields")):
+                given = files(pod(workload)).get(f"backoffice_{setting}")  # the tables' owner must not
+                assert given == (None if part == "migrate" else f"backoffice-{service.name}-keys/{key}")
     for job in jobs.values():
         annotations = job["metadata"]["annotations"]
         assert annotations["helm.sh/hook"] == "pre-install,pre-upgrade"

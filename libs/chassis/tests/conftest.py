@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from backoffice_chassis import Role, Service, ServiceSettings
-from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for, client_for
+from backoffice_chassis.testing import AUDIT_KEY, FIELD_KEYS, FixedClock, app_for, client_for
 from backoffice_events.messaging import schema
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -40,7 +40,10 @@ async def sample(sample_database: str, clock: FixedClock) -> Service:
     finally:
         await connection.close()
     settings = ServiceSettings(
-        database_url=sample_database, issuer_url="http://127.0.0.1:1", audit_key=AUDIT_KEY
+        database_url=sample_database,
+        issuer_url="http://127.0.0.1:1",
+        audit_key=AUDIT_KEY,
+        field_keys=FIELD_KEYS,
     )
     service: Service = notes_service.build(settings, clock)
     return service

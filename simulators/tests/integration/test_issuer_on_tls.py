@@ -16,7 +16,7 @@ import uvicorn
 from backoffice_chassis import Service, ServiceSettings, SystemClock
 from backoffice_chassis.http.problems import Problem
 from backoffice_chassis.resources import open_resources
-from backoffice_chassis.testing import AUDIT_KEY
+from backoffice_chassis.testing import AUDIT_KEY, FIELD_KEYS
 from simulators.issuer.app import create_app
 from simulators.issuer.settings import IssuerSettings
 
@@ -68,7 +68,10 @@ async def authorization(url: str, authority: trustme.CA) -> str:
 
 def service(url: str, folder: Path) -> Service:
     settings = ServiceSettings(
-        database_url="postgresql://nobody@127.0.0.1:9/none", issuer_url=url, audit_key=AUDIT_KEY
+        database_url="postgresql://nobody@127.0.0.1:9/none",
+        issuer_url=url,
+        audit_key=AUDIT_KEY,
+        field_keys=FIELD_KEYS,
     )
     return Service("tls", "TLS", "Judges tokens.", settings, [], folder, clock=SystemClock())
 

@@ -2,11 +2,12 @@
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from backoffice_chassis.audit.keys import new_seed
+from backoffice_chassis.secrecy.ring import new_key_ring
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.databases import ServiceDatabase
 from backoffice_cli.stack.paths import write_whole
@@ -29,8 +30,8 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Ports by component, the database superuser's password, two passwords and the key of the audit log by service,
-    clients of the issuer.
+    """Ports by component, the database superuser's password, two passwords, the key of the audit log
+    and the keys of encrypted fields by service, clients of the issuer.
 
     topology: what the ports are drawn for.
     """
@@ -42,6 +43,7 @@ class Plan:
     clients: tuple[Client, ...]
     topology: Topology = USUAL
     audit_keys: dict[str, str] = field(default_factory=dict)
+    field_keys: dict[str, str] = field(default_factory=dict)
 
     @property
     def bootstrap_servers(self) -> str:
@@ -98,7 +100,11 @@ def settle_plan(folder: Path) -> Plan:
     missing = [name for name in names if name not in ports]
     ports.update(zip(missing, draw_ports(len(missing)), strict=True))
     plan = replace(known, ports=ports) if known else _new_plan(ports, topology)
-    plan = replace(plan, audit_keys={**_new_audit_keys(), **plan.audit_keys})
+    plan = replace(
+        plan,
+        audit_keys={**_for_each_service(new_seed), **plan.audit_keys},
+        field_keys={**_for_each_service(new_key_ring), **plan.field_keys},
+    )
     write_whole(folder / "plan.json", json.dumps(asdict(plan), indent=1), 0o600)
     clients = {
         c.client_id: {"secret": c.secret, "subject": c.subject, "roles": c.roles} for c in plan.clients
@@ -107,8 +113,8 @@ def settle_plan(folder: Path) -> Plan:
     return plan
 
 
-def _new_audit_keys() -> dict[str, str]:
-    return {service.package: new_seed() for service in SERVICES}
+def _for_each_service(make: Callable[[], str]) -> dict[str, str]:
+    return {service.package: make() for service in SERVICES}
 
 
 def _new_plan(ports: dict[str, int], topology: Topology) -> Plan:

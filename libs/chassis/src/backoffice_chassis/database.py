@@ -2,6 +2,8 @@
 
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from backoffice_chassis.secrecy import keys
+from backoffice_chassis.secrecy.ring import KeyRing
 from backoffice_chassis.settings import ServiceSettings
 
 _ANSWER_SECONDS = 5
@@ -23,6 +25,7 @@ def create_engine(settings: ServiceSettings, *, application_name: str) -> AsyncE
         pool_timeout=min(timeout, 10),
         pool_recycle=1800,
         pool_use_lifo=True,
+        execution_options=keys.with_ring(KeyRing(settings.required_field_keys())),
         connect_args={
             "timeout": 5,
             "command_timeout": timeout + _ANSWER_SECONDS,

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
 from backoffice_chassis import migrations
+from backoffice_chassis.secrecy import keys
 from backoffice_events.messaging import Transactions
 
 _PATIENCE_SECONDS = 3
@@ -58,15 +59,20 @@ def health_router(health: Health) -> APIRouter:
 
 
 def database_check(transactions: Transactions, folder: Path) -> Check:
-    """Return a check that the database answers and has the schema that this release runs on."""
+    """Return a check that the database answers, has the schema that this release runs on, and can be decrypted."""
 
     async def check() -> str | None:
         try:
             async with transactions.engine.connect() as connection:
-                current = await migrations.is_current(connection, folder)
+                if not await migrations.is_current(connection, folder):
+                    return "is not migrated: run `migrate`"
+                missing = await keys.missing_versions(connection)
         except (SQLAlchemyError, OSError) as error:
             return f"can't be reached ({type(error).__name__})"
-        return None if current else "is not migrated: run `migrate`"
+        wanted = ", ".join(map(str, missing))
+        return (
+            f"is encrypted by a key that BACKOFFICE_FIELD_KEYS lacks: version {wanted}" if missing else None
+        )
 
     return check
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from alembic import command, context
 from alembic.config import Config
 from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -17,6 +18,8 @@ from sqlalchemy.pool import NullPool
 from backoffice_chassis.settings import for_asyncpg
 
 _ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('backoffice migrations', 0))")
+
+_FROM_NOTHING = "from_nothing"
 
 
 def upgrade(
@@ -58,9 +61,17 @@ def in_schema(schema: str | None) -> dict[str, Any]:
 
 def _run_in_transaction(connection: Connection, metadata: MetaData) -> None:
     connection.execute(_ONE_AT_A_TIME)
+    heads = MigrationContext.configure(connection).get_current_heads()
+    context.config.attributes[_FROM_NOTHING] = not heads
     context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=False)
     with context.begin_transaction():
         context.run_migrations()
+
+
+def from_nothing(op: Operations | Any) -> bool:
+    """Return whether the upgrade in hand began with an empty database, so that no older release runs on it."""
+    config = op.get_context().config
+    return bool(config and config.attributes[_FROM_NOTHING])
 
 
 async def is_current(connection: AsyncConnection, migrations: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The process: `python -m <package>.main all|api|worker|migrate|replay`."""
+"""The process: `python -m <package>.main all|api|worker|migrate|replay|keys`."""
 
 import asyncio
 import sys
@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from backoffice_chassis import logs, migrations
 from backoffice_chassis.replay import command as replay
 from backoffice_chassis.runtime import serve
+from backoffice_chassis.secrecy import command as keys
 from backoffice_chassis.service import Service
-from backoffice_chassis.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
 
-_USAGE = """usage: python -m <package>.main all|api|worker|migrate|replay
+_USAGE = """usage: python -m <package>.main all|api|worker|migrate|replay|keys
 
 all      HTTP API, event consumers and outbox relay in one process
 api      HTTP API alone
@@ -23,10 +23,14 @@ worker   event consumers, outbox relay and periodic jobs; health and metrics on 
 migrate  bring the database to the newest schema and leave
 replay   rebuild what a consumer (replay GROUP) keeps from its topics, beside the live tables, and compare; JSON on
          standard output; exit code 1 on a difference, 2 when it cannot be rebuilt
+keys     of encrypted fields; JSON on standard output; exit code 1 when something remains to be done, 2 on a key that
+         is missing. keys status: how things stand. keys encrypt: what still stands in clear, once no older release
+         runs. keys rotate: wrap data keys by the first of BACKOFFICE_FIELD_KEYS. keys renew: make new data keys and
+         encrypt everything under them
 """
 
 
-_ARGUMENTS = {"all": 0, "api": 0, "worker": 0, "migrate": 0, "replay": 1}
+_ARGUMENTS = {"all": 0, "api": 0, "worker": 0, "migrate": 0, "replay": 1, "keys": 1}
 
 
 def run(build: Callable[[], Service]) -> None:
@@ -34,6 +38,8 @@ def run(build: Callable[[], Service]) -> None:
     command, *arguments = sys.argv[1:] or [""]
     if command not in _ARGUMENTS or len(arguments) != _ARGUMENTS[command]:
         raise SystemExit(_USAGE) if command in {"-h", "--help"} else _wrong(_USAGE)
+    if command == "keys" and arguments[0] not in keys.VERBS:
+        raise _wrong(_USAGE)
     try:
         service = build()
     except ValidationError as error:
@@ -43,8 +49,12 @@ def run(build: Callable[[], Service]) -> None:
         _migrate(service)
     elif command == "replay":
         raise SystemExit(replay.main(service, arguments[0]))
+    elif command == "keys":
+        _require(service.settings.required_field_keys)
+        raise SystemExit(keys.main(service, arguments[0]))
     else:
-        _check_audit_key(service.settings)
+        _require(service.settings.required_audit_key)
+        _require(service.settings.required_field_keys)
         asyncio.run(serve(service, api=command != "worker", worker=command != "api"))
 
 
@@ -54,9 +64,9 @@ def _migrate(service: Service) -> None:
     log.info("database is at the newest schema")
 
 
-def _check_audit_key(settings: ServiceSettings) -> None:
+def _require(setting: Callable[[], str]) -> None:
     try:
-        settings.required_audit_key()
+        setting()
     except ValueError as error:
         raise _wrong(f"Settings are missing or wrong:\n  {error}") from None
 

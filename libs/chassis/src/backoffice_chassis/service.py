@@ -8,7 +8,10 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from backoffice_chassis.approvals.kinds import ApprovalKind
+from backoffice_chassis.approvals.tables import SEALED_TERMS
 from backoffice_chassis.clock import Clock, SystemClock
+from backoffice_chassis.http.idempotency import SEALED_ANSWERS
+from backoffice_chassis.secrecy.sealed import Sealed
 from backoffice_chassis.settings import ServiceSettings
 from backoffice_events.messaging import ConsumerSpec, UnitOfWork
 
@@ -29,7 +32,7 @@ class PeriodicJob:
 class Service:
     """One service. name: as the platform's topics and roles spell it. migrations: the folder with alembic's env.py.
 
-    approvals: what two persons are needed for.
+    approvals: what two persons are needed for. sealed: what of its tables rests encrypted.
     """
 
     name: str
@@ -41,9 +44,15 @@ class Service:
     consumers: Sequence[ConsumerSpec] = ()
     jobs: Sequence[PeriodicJob] = ()
     approvals: Sequence[ApprovalKind] = ()
+    sealed: Sequence[Sealed] = ()
     clock: Clock = field(default_factory=SystemClock)
 
     @property
     def source(self) -> str:
         """Return the `ce_source` of the events that the service publishes."""
         return f"urn:backoffice:{self.name}"
+
+    @property
+    def sealed_columns(self) -> Sequence[Sealed]:
+        """Return what rests encrypted in its database, with what every service has."""
+        return (*self.sealed, SEALED_TERMS, SEALED_ANSWERS)

@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from backoffice_chassis.audit.keys import seed_bytes
+from backoffice_chassis.secrecy.ring import parsed
 from backoffice_events.brokers import Brokers, SaslMechanism, SecurityProtocol
 
 T = TypeVar("T")
@@ -40,8 +41,14 @@ def _signing_key(key: SecretStr) -> SecretStr:
     return key
 
 
+def _key_ring(ring: SecretStr) -> SecretStr:
+    parsed(ring.get_secret_value())
+    return ring
+
+
 DatabaseUrl = Annotated[str, AfterValidator(for_asyncpg)]
 SigningKey = Annotated[SecretStr, AfterValidator(_signing_key)]
+FieldKeys = Annotated[SecretStr, AfterValidator(_key_ring)]
 
 
 class KafkaSettings(BaseSettings):
@@ -156,6 +163,12 @@ class ServiceSettings(KafkaSettings):
         description="The service's own Ed25519 private key for its audit log: 32 random bytes in base64, a secret. "
         "Needed by `all`, `api` and `worker`.",
     )
+    field_keys: FieldKeys | None = Field(
+        default=None,
+        description="The service's own keys that wrap the data keys of personal and bank data, the one that encrypts "
+        "first: `2:key,1:key`, each with its version, each 32 random bytes in base64; a secret. Needed by `all`, "
+        "`api`, `worker` and `keys`.",
+    )
     http_host: str = Field(default="127.0.0.1", description="Address on which the service listens.")
     http_port: int = Field(default=8000, ge=0, le=65535, description="Port on which the service listens.")
     max_body_bytes: int = Field(
@@ -216,3 +229,11 @@ class ServiceSettings(KafkaSettings):
         if self.audit_key is None:
             raise ValueError("BACKOFFICE_AUDIT_KEY is missing: 32 random bytes in base64, the service's own")
         return self.audit_key.get_secret_value()
+
+    def required_field_keys(self) -> str:
+        """Return the keys that wrap data keys. Raises ValueError when the process was given none."""
+        if self.field_keys is None:
+            raise ValueError(
+                "BACKOFFICE_FIELD_KEYS is missing: `1:` and 32 random bytes in base64, the service's own"
+            )
+        return self.field_keys.get_secret_value()

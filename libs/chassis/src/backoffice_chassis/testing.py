@@ -1,7 +1,7 @@
 """For tests of a service: its application on a test database, called as anybody; a proof that each route is guarded."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,11 +13,15 @@ import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backoffice_chassis.app import create_app
 from backoffice_chassis.audit.trail import CHANGING, Audited, declared
 from backoffice_chassis.http.problems import MISSING_TOKEN, unauthenticated
 from backoffice_chassis.resources import open_resources
+from backoffice_chassis.secrecy import keys
+from backoffice_chassis.secrecy.ring import KeyRing
 from backoffice_chassis.security.access import Reach, access_rules
 from backoffice_chassis.security.principal import Principal, Role
 from backoffice_chassis.security.scope import WHOLE_FIRM, Scope
@@ -26,6 +30,9 @@ from backoffice_chassis.service import Service
 
 AUDIT_KEY = SecretStr("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 """What tests sign the audit log with: not a secret."""
+
+FIELD_KEYS = SecretStr("1:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=")
+"""What tests wrap data keys by: not a secret."""
 
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
 
@@ -74,6 +81,12 @@ def _limits(scope: Scope) -> tuple[tuple[str, AbstractSet[str] | None], ...]:
 
 def _scope(limits: str) -> Scope:
     return Scope(**{name: frozenset(some) for name, some in json.loads(limits or "{}").items()})
+
+
+def engine_for(database_url: str) -> AsyncEngine:
+    """Return an engine on a test database that encrypts and decrypts as the application of `app_for` does."""
+    ring = KeyRing(FIELD_KEYS.get_secret_value())
+    return create_async_engine(database_url, execution_options=keys.with_ring(ring))
 
 
 @asynccontextmanager
@@ -154,3 +167,24 @@ def _recorded_by(route: APIRoute) -> str | None:
         if isinstance(each, Audited):
             return f"{route.name} {each.object_type}"
     return None
+
+
+async def found_in_clear(database_url: str, values: Sequence[str]) -> set[tuple[str, str]]:
+    """Return which of the values stand where in a database, `(table.column, value)`: every column of every table."""
+    engine = create_async_engine(database_url)
+    columns = text(
+        "SELECT table_name, column_name, data_type FROM information_schema.columns JOIN information_schema.tables"
+        " USING (table_schema, table_name) WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+    )
+    found = set()
+    async with engine.connect() as connection:
+        for table, column, kind in (await connection.execute(columns)).all():
+            shown = f"encode(\"{column}\", 'escape')" if kind == "bytea" else f'"{column}"\\:\\:text'
+            query = text(
+                f"SELECT wanted FROM unnest(CAST(:values AS text[])) AS wanted"  # noqa: S608  a test's own tables
+                f' WHERE EXISTS (SELECT FROM "{table}" WHERE position(wanted in {shown}) > 0)'
+            )
+            hits = await connection.execute(query, {"values": list(values)})
+            found |= {(f"{table}.{column}", value) for value in hits.scalars()}
+    await engine.dispose()
+    return found

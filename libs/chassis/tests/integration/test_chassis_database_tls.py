@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from backoffice_chassis import ServiceSettings
 from backoffice_chassis.database import create_engine
+from backoffice_chassis.testing import FIELD_KEYS
 from backoffice_cli.stack.testing import PostgresServer
 
 pytestmark = pytest.mark.integration
@@ -77,7 +78,7 @@ async def answer(database_url: str, port: int, mode: str) -> int:
     """Connect as a service does, but to this port."""
     before, _, name = database_url.rpartition("/")
     url = f"{before.rpartition(':')[0]}:{port}/{name}?sslmode={mode}"
-    settings = ServiceSettings(database_url=url, issuer_url="http://127.0.0.1:1")
+    settings = ServiceSettings(database_url=url, issuer_url="http://127.0.0.1:1", field_keys=FIELD_KEYS)
     engine = create_engine(settings, application_name="tls")
     try:
         async with engine.connect() as connection:

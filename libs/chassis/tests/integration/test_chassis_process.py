@@ -18,7 +18,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 
-from backoffice_chassis.testing import AUDIT_KEY
+from backoffice_chassis.testing import AUDIT_KEY, FIELD_KEYS
 from backoffice_events.brokers import Brokers
 from backoffice_events.contracts.reference import BusinessDayOpened, BusinessDayStatus
 from backoffice_events.publisher import Publisher
@@ -71,6 +71,7 @@ async def service(command: str, database_url: str, brokers: str, port: int = 0) 
         "BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS": brokers,
         "BACKOFFICE_ISSUER_URL": "http://127.0.0.1:1",
         "BACKOFFICE_AUDIT_KEY": AUDIT_KEY.get_secret_value(),
+        "BACKOFFICE_FIELD_KEYS": FIELD_KEYS.get_secret_value(),
         "BACKOFFICE_HTTP_PORT": str(port),
     }
     child = await asyncio.create_subprocess_exec(
@@ -193,14 +194,18 @@ async def test_without_the_broker_consumers_are_what_is_not_ready(database_url: 
 
 
 @pytest.mark.parametrize("command", ["all", "api", "worker"])
-async def test_without_a_key_for_the_audit_log_nothing_is_served(command: str) -> None:
+@pytest.mark.parametrize("missing", ["BACKOFFICE_AUDIT_KEY", "BACKOFFICE_FIELD_KEYS"])
+async def test_without_its_keys_nothing_is_served(command: str, missing: str) -> None:
     settings = {
         "BACKOFFICE_DATABASE_URL": "postgresql://x:x@127.0.0.1:1/x",
         "BACKOFFICE_ISSUER_URL": "http://127.0.0.1:1",
+        "BACKOFFICE_AUDIT_KEY": AUDIT_KEY.get_secret_value(),
+        "BACKOFFICE_FIELD_KEYS": FIELD_KEYS.get_secret_value(),
     }
+    del settings[missing]
     code, errors = await _ended(command, settings)
     assert code == 2
-    assert "BACKOFFICE_AUDIT_KEY" in errors
+    assert missing in errors
 
 
 @pytest.mark.parametrize(("command", "said"), [("all", "BACKOFFICE_DATABASE_URL"), ("nonsense", "usage")])

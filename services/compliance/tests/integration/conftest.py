@@ -7,10 +7,10 @@ import asyncpg
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backoffice_chassis import ServiceSettings
-from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for
+from backoffice_chassis.testing import AUDIT_KEY, FIELD_KEYS, FixedClock, app_for, engine_for
 from backoffice_cli.stack.testing import Migrated, PostgresServer
 from compliance.main import build
 
@@ -30,7 +30,7 @@ END $$
 @pytest.fixture(scope="session")
 async def engine(migrated_database: Migrated) -> AsyncIterator[AsyncEngine]:
     """Connect to the session's compliance database."""
-    engine = create_async_engine(await migrated_database(MIGRATIONS))
+    engine = engine_for(await migrated_database(MIGRATIONS))
     yield engine
     await engine.dispose()
 
@@ -65,6 +65,8 @@ async def database(committed_database: str, postgres: PostgresServer) -> AsyncIt
 @pytest.fixture
 async def app(database: str) -> AsyncIterator[FastAPI]:
     """Return the service's application on that database."""
-    settings = ServiceSettings(database_url=database, issuer_url="http://127.0.0.1:1", audit_key=AUDIT_KEY)
+    settings = ServiceSettings(
+        database_url=database, issuer_url="http://127.0.0.1:1", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
+    )
     async with app_for(build(settings, FixedClock())) as app:
         yield app

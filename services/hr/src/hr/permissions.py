@@ -6,3 +6,4 @@ READ_EMPLOYEES = Permission("read-employees", Role.HR, Role.OPERATIONS, Role.COM
 READ_PERSONAL_DATA = Permission("read-personal-data", Role.HR)
 """What is nobody else's business: names."""
 MAINTAIN_EMPLOYEES = Permission("maintain-employees", Role.HR)
+ERASE_PERSONS = Permission("erase-persons", Role.HR)

@@ -13,9 +13,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from backoffice_chassis import Role, ServiceSettings
-from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for, as_caller, client_for, unguarded_routes
-from hr.main import MIGRATIONS, build
+from backoffice_chassis import Role
+from backoffice_chassis.testing import (
+    AUDIT_KEY,
+    FIELD_KEYS,
+    FixedClock,
+    app_for,
+    as_caller,
+    client_for,
+    unguarded_routes,
+)
+from hr.main import MIGRATIONS, HrSettings, build
 
 pytestmark = pytest.mark.integration
 
@@ -42,8 +50,8 @@ async def database_url(migrated_database: Callable[[Path], Awaitable[str]]) -> s
 
 @pytest.fixture(scope="module")
 async def app(database_url: str) -> AsyncIterator[FastAPI]:
-    settings = ServiceSettings(
-        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY
+    settings = HrSettings(
+        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
     )
     async with app_for(build(settings, FixedClock())) as app:
         yield app

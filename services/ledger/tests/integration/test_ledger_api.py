@@ -13,7 +13,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backoffice_chassis import Role, ServiceSettings
-from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for, client_for, unguarded_routes
+from backoffice_chassis.testing import (
+    AUDIT_KEY,
+    FIELD_KEYS,
+    FixedClock,
+    app_for,
+    client_for,
+    unguarded_routes,
+)
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.contracts.vocabulary import Side
@@ -28,7 +35,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 async def app(database_url: str) -> AsyncIterator[FastAPI]:
     settings = ServiceSettings(
-        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY
+        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
     )
     async with app_for(build(settings, FixedClock())) as app:
         yield app

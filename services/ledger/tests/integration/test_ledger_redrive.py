@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backoffice_chassis import Role, ServiceSettings
-from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for, client_for
+from backoffice_chassis.testing import AUDIT_KEY, FIELD_KEYS, FixedClock, app_for, client_for
 from backoffice_events.cloudevents import encode
 from backoffice_events.contracts.base import Event
 from backoffice_events.ids import new_id
@@ -34,7 +34,7 @@ def processor(engine: AsyncEngine) -> Processor:
 @pytest.fixture
 async def client(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
     settings = ServiceSettings(
-        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY
+        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
     )
     async with app_for(build(settings, FixedClock())) as app, client_for(app, "ann", *Role) as client:
         yield client

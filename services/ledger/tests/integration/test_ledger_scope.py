@@ -19,6 +19,7 @@ from backoffice_chassis import Role, Scope, ServiceSettings
 from backoffice_chassis.security.access import Reach
 from backoffice_chassis.testing import (
     AUDIT_KEY,
+    FIELD_KEYS,
     FixedClock,
     app_for,
     as_caller,
@@ -70,7 +71,7 @@ async def app(database_url: str, engine: AsyncEngine, events: Any) -> AsyncItera
             news = [*map(events.captured, trades), events.settled(trades[0]), events.failing(trades[1])]
             await book(Batch.of(connection, news, now=datetime(2024, 6, 3, 15, tzinfo=UTC)))
     settings = ServiceSettings(
-        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY
+        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
     )
     async with app_for(build(settings, FixedClock())) as app:
         yield app

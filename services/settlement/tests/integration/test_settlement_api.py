@@ -13,7 +13,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backoffice_chassis import Role, ServiceSettings
-from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for, client_for, unguarded_routes
+from backoffice_chassis.testing import (
+    AUDIT_KEY,
+    FIELD_KEYS,
+    FixedClock,
+    app_for,
+    client_for,
+    unguarded_routes,
+)
 from backoffice_events.contracts.csd import CsdInstructionSent
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.contracts.vocabulary import Side
@@ -27,7 +34,10 @@ UNKNOWN = "01900000-0000-7000-8000-00000000dead"
 async def app(engine: AsyncEngine) -> AsyncIterator[FastAPI]:
     url = engine.url.render_as_string(hide_password=False)
     service = build(
-        ServiceSettings(database_url=url, issuer_url="http://127.0.0.1:1", audit_key=AUDIT_KEY), FixedClock()
+        ServiceSettings(
+            database_url=url, issuer_url="http://127.0.0.1:1", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
+        ),
+        FixedClock(),
     )
     async with app_for(service) as app:
         yield app

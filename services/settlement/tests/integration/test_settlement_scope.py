@@ -14,6 +14,7 @@ from backoffice_chassis import Role, Scope, ServiceSettings
 from backoffice_chassis.security.access import Reach
 from backoffice_chassis.testing import (
     AUDIT_KEY,
+    FIELD_KEYS,
     FixedClock,
     app_for,
     as_caller,
@@ -47,7 +48,9 @@ Limited = Callable[[Scope], httpx.AsyncClient]
 @pytest.fixture
 async def app(engine: AsyncEngine) -> AsyncIterator[FastAPI]:
     url = engine.url.render_as_string(hide_password=False)
-    settings = ServiceSettings(database_url=url, issuer_url="http://127.0.0.1:1", audit_key=AUDIT_KEY)
+    settings = ServiceSettings(
+        database_url=url, issuer_url="http://127.0.0.1:1", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
+    )
     async with app_for(build(settings, FixedClock())) as app:
         yield app
 

@@ -11,6 +11,7 @@ from trade_capture.metrics import measure
 from trade_capture.reference import api, business_days_api, proposals
 from trade_capture.reference.cache import ReferenceCache
 from trade_capture.reference.handlers import EMPLOYEES
+from trade_capture.reference.tables import SEALED
 from trade_capture.repair import api as repair_api
 from trade_capture.trades import api as trades_api
 from trade_capture.trades import controls_api
@@ -58,6 +59,7 @@ def build(settings: TradeCaptureSettings, clock: Clock) -> Service:
             confirmation_api.router,
         ],
         approvals=[proposals.CHANGES],
+        sealed=list(SEALED.values()),
         consumers=[EMPLOYEES, TradeConsumer(capture).spec(), confirmation_handlers.consumer()],
         jobs=[measuring("the open days", measure)],
         migrations=MIGRATIONS,

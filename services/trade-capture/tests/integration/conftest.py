@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backoffice_chassis.testing import engine_for
 from backoffice_events.messaging import UnitOfWork
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -14,7 +15,7 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 @pytest.fixture(scope="session")
 async def database(migrated_database: Callable[[Path], Awaitable[str]]) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(await migrated_database(MIGRATIONS))
+    engine = engine_for(await migrated_database(MIGRATIONS))
     yield engine
     await engine.dispose()
 

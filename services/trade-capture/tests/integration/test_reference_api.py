@@ -13,7 +13,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from backoffice_chassis import Role
-from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for, as_caller, client_for, unguarded_routes
+from backoffice_chassis.testing import (
+    AUDIT_KEY,
+    FIELD_KEYS,
+    FixedClock,
+    app_for,
+    as_caller,
+    client_for,
+    unguarded_routes,
+)
 from trade_capture.main import MIGRATIONS, TradeCaptureSettings, build
 
 pytestmark = pytest.mark.integration
@@ -54,7 +62,7 @@ async def database_url(migrated_database: Callable[[Path], Awaitable[str]]) -> s
 @pytest.fixture(scope="module")
 async def app(database_url: str) -> AsyncIterator[FastAPI]:
     settings = TradeCaptureSettings(
-        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY
+        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
     )
     async with app_for(build(settings, FixedClock())) as app:
         yield app

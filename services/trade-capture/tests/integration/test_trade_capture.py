@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import Row, Table, select
 
+from backoffice_chassis import Principal
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.trading import (
     TradeAmended,
@@ -26,6 +27,8 @@ from trade_capture.trades.handlers import TradeConsumer
 from trade_capture.trades.tables import trade, trade_resend, trade_version
 
 pytestmark = pytest.mark.integration
+
+OLGA = Principal("olga", frozenset())
 
 
 async def take(unit: UnitOfWork, *events: Event, reference: FixedReference | None = None) -> Batch:
@@ -145,7 +148,7 @@ async def test_a_rejected_version_can_be_stated_anew_and_goes_on_from_there(unit
     capture = Capture(FixedReference(), max_trade_age=10, max_settlement_lag=90)
     await take(unit, executed(), corrected(book="?"))
     (entry,) = await rows(unit, repair_entry)
-    await queue.reject(unit, capture, entry.repair_id, reason="theirs", actor="olga", expected=1)
+    await queue.reject(unit, capture, entry.repair_id, reason="theirs", by=OLGA, expected=1)
     batch = await take(unit, corrected(quantity=Decimal(5)), corrected(version=3, quantity=Decimal(6)))
     assert [type(event) for event in batch.published] == [TradeAmended, TradeAmended]
     (row,) = await rows(unit, trade)

@@ -12,16 +12,17 @@ import httpx
 import msgspec
 import pytest
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from backoffice_chassis import Role, Scope
 from backoffice_chassis.security.access import Reach
 from backoffice_chassis.testing import (
     AUDIT_KEY,
+    FIELD_KEYS,
     FixedClock,
     app_for,
     as_caller,
     client_for,
+    engine_for,
     every_item,
     routes_reaching,
 )
@@ -75,7 +76,7 @@ async def transactions(
     migrated_database: Callable[[Path], Awaitable[str]],
 ) -> AsyncIterator[tuple[str, Transactions]]:
     url = await migrated_database(MIGRATIONS)
-    engine = create_async_engine(url)
+    engine = engine_for(url)
     transactions = Transactions(engine, source="urn:test", clock=lambda: NOW)
     async with transactions.begin() as unit:
         await load_world(unit)
@@ -86,7 +87,9 @@ async def transactions(
 @pytest.fixture(scope="module")
 async def app(transactions: tuple[str, Transactions]) -> AsyncIterator[FastAPI]:
     url, ours = transactions
-    settings = TradeCaptureSettings(database_url=url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY)
+    settings = TradeCaptureSettings(
+        database_url=url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
+    )
     async with (
         app_for(build(settings, FixedClock(NOW))) as app,
         client_for(app, "olga", Role.OPERATIONS) as firm,

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 from sqlalchemy import Row, Table, select, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from backoffice_chassis import Principal
+from backoffice_chassis.testing import engine_for
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES, TradeExecuted
 from backoffice_events.contracts.trading import TradeCaptured
@@ -151,7 +151,7 @@ async def test_a_correction_waits_for_its_trade_in_repair(unit: UnitOfWork) -> N
 
 @pytest.fixture
 async def transactions(migrated_database: Callable[[Path], Awaitable[str]]) -> AsyncIterator[Transactions]:
-    engine = create_async_engine(await migrated_database(MIGRATIONS))
+    engine = engine_for(await migrated_database(MIGRATIONS))
     yield Transactions(engine, source="urn:test", clock=lambda: NOW)
     await engine.dispose()
 

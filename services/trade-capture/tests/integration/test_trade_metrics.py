@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
+from backoffice_chassis.testing import engine_for
 from backoffice_events.contracts.trading import TradeCaptured
 from backoffice_events.messaging import Batch, Transactions
 from trade_capture.confirmation import handlers as confirmations
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 async def transactions(
     migrated_database: Callable[[Path], Awaitable[str]],
 ) -> AsyncIterator[Transactions]:
-    engine = create_async_engine(await migrated_database(MIGRATIONS))
+    engine = engine_for(await migrated_database(MIGRATIONS))
     transactions = Transactions(engine, source="urn:test", clock=lambda: NOW)
     async with transactions.begin() as unit:
         await load_world(unit)

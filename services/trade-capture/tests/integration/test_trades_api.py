@@ -12,10 +12,18 @@ import httpx
 import msgspec
 import pytest
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from backoffice_chassis import Role
-from backoffice_chassis.testing import AUDIT_KEY, FixedClock, app_for, as_caller, client_for, unguarded_routes
+from backoffice_chassis.testing import (
+    AUDIT_KEY,
+    FIELD_KEYS,
+    FixedClock,
+    app_for,
+    as_caller,
+    client_for,
+    engine_for,
+    unguarded_routes,
+)
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.messaging import Batch, Transactions, UnitOfWork
@@ -39,7 +47,7 @@ async def database_url(migrated_database: Callable[[Path], Awaitable[str]]) -> s
 
 @pytest.fixture(scope="module")
 async def transactions(database_url: str) -> AsyncIterator[Transactions]:
-    engine = create_async_engine(database_url)
+    engine = engine_for(database_url)
     transactions = Transactions(engine, source="urn:test", clock=lambda: NOW)
     async with transactions.begin() as unit:
         await load_world(unit)
@@ -50,7 +58,7 @@ async def transactions(database_url: str) -> AsyncIterator[Transactions]:
 @pytest.fixture(scope="module")
 async def app(database_url: str, transactions: Transactions) -> AsyncIterator[FastAPI]:
     settings = TradeCaptureSettings(
-        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY
+        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
     )
     async with app_for(build(settings, FixedClock(NOW))) as app:
         yield app

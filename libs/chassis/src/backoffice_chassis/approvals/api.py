@@ -16,7 +16,7 @@ from backoffice_chassis.approvals.schemas import (
     Decision,
     Rejection,
 )
-from backoffice_chassis.approvals.tables import approval, approval_step
+from backoffice_chassis.approvals.tables import SEALED_TERMS, approval, approval_step
 from backoffice_chassis.audit.trail import Audit, audits
 from backoffice_chassis.http.paging import Page, Paging, fetch_page
 from backoffice_chassis.http.problems import Problem, conflict, forbidden, not_found
@@ -48,7 +48,8 @@ async def list_approvals(
     """List what waits for a second person, or was decided, the oldest first; everybody sees what they may decide on."""
     query = _matching(wanted).where(resources_of(request).approvals.seen_by(principal))
     rows, cursor = await fetch_page(unit.connection, query, (approval.c.approval_id,), paging)
-    return Page(items=[ApprovalView.model_validate(row) for row in rows], next_cursor=cursor)
+    items = [ApprovalView(**row) for row in await SEALED_TERMS.open(unit.connection, rows)]
+    return Page(items=items, next_cursor=cursor)
 
 
 @router.get("/{approval_id}")
@@ -152,12 +153,11 @@ def _matching(wanted: ApprovalsWanted) -> Select[Any]:
 
 
 async def _story(unit: UnitOfWork, approval_id: str) -> ApprovalStory:
-    row = (
-        await unit.connection.execute(select(approval).where(approval.c.approval_id == approval_id))
-    ).one_or_none()
-    if row is None:
+    rows = await unit.connection.execute(select(approval).where(approval.c.approval_id == approval_id))
+    found = await SEALED_TERMS.open(unit.connection, rows)
+    if not found:
         raise not_found("approval", approval_id)
     steps = select(approval_step).where(approval_step.c.approval_id == approval_id)
-    rows = await unit.connection.execute(steps.order_by(approval_step.c.sequence))
-    history = [ApprovalStep.model_validate(each) for each in rows]
-    return ApprovalStory(**row._mapping, history=history)
+    taken = await unit.connection.execute(steps.order_by(approval_step.c.sequence))
+    history = [ApprovalStep.model_validate(each) for each in taken]
+    return ApprovalStory(**found[0], history=history)

@@ -5,12 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, select, text
+from sqlalchemy import Select, select, text
 
 from backoffice_chassis.approvals import domain
 from backoffice_chassis.approvals.domain import Approval, Status
 from backoffice_chassis.approvals.kinds import ApprovalKind
-from backoffice_chassis.approvals.tables import approval, approval_step
+from backoffice_chassis.approvals.tables import SEALED_TERMS, approval, approval_step
 from backoffice_chassis.http.problems import conflict, not_found
 from backoffice_chassis.service import PeriodicJob
 from backoffice_events.ids import new_id
@@ -48,7 +48,8 @@ async def propose(
         )
         for object_id, terms in proposals
     ]
-    await bulk.insert(unit.connection, approval, [msgspec.structs.asdict(each) for each in made])
+    rows = await SEALED_TERMS.seal(unit.connection, [msgspec.structs.asdict(each) for each in made])
+    await bulk.insert(unit.connection, approval, rows)
     await bulk.insert(unit.connection, approval_step, [_step(each, 1, by, unit, reason) for each in made])
     return made
 
@@ -68,17 +69,16 @@ async def _require_none_waits(unit: UnitOfWork, kind: ApprovalKind, object_ids: 
 async def waiting(unit: UnitOfWork, kind: ApprovalKind) -> list[Approval]:
     """Return what waits for a decision, and has not passed its deadline."""
     query = select(approval).where(approval.c.kind == kind.name, approval.c.status == Status.PROPOSED)
-    rows = await unit.connection.execute(query.where(approval.c.expires_at > unit.now))
-    return [as_approval(row) for row in rows]
+    return await _read(unit, query.where(approval.c.expires_at > unit.now))
 
 
 async def locked(unit: UnitOfWork, approval_id: str) -> Approval:
     """Return an approval, which nobody else decides until the transaction ends. Raises 404."""
     query = select(approval).where(approval.c.approval_id == approval_id).with_for_update()
-    row = (await unit.connection.execute(query)).one_or_none()
-    if row is None:
+    found = await _read(unit, query)
+    if not found:
         raise not_found("approval", approval_id)
-    return as_approval(row)
+    return found[0]
 
 
 async def save(unit: UnitOfWork, decided: Approval, actor: str | None, reason: str | None) -> None:
@@ -97,17 +97,16 @@ async def save(unit: UnitOfWork, decided: Approval, actor: str | None, reason: s
 async def expire_overdue(unit: UnitOfWork) -> None:
     """Expire what nobody decided in time."""
     overdue = select(approval).where(approval.c.status == Status.PROPOSED, approval.c.expires_at <= unit.now)
-    rows = await unit.connection.execute(overdue.limit(_MOST_AT_ONCE).with_for_update(skip_locked=True))
-    for row in rows.all():
-        await save(unit, domain.expire(as_approval(row), unit.now), None, None)
+    for each in await _read(unit, overdue.limit(_MOST_AT_ONCE).with_for_update(skip_locked=True)):
+        await save(unit, domain.expire(each, unit.now), None, None)
 
 
 EXPIRY = PeriodicJob("expire approvals", timedelta(minutes=1), expire_overdue)
 
 
-def as_approval(row: Row[Any]) -> Approval:
-    """Return a row as what it tells of."""
-    return Approval(**{**row._mapping, "status": Status(row.status)})
+async def _read(unit: UnitOfWork, query: Select[Any]) -> list[Approval]:
+    rows = await SEALED_TERMS.open(unit.connection, await unit.connection.execute(query))
+    return [Approval(**{**row, "status": Status(row["status"])}) for row in rows]
 
 
 def _step(

@@ -15,6 +15,8 @@ from sqlalchemy import (
     text,
 )
 
+from backoffice_chassis.secrecy.sealed import Sealed
+
 metadata = MetaData()
 
 approval = Table(
@@ -50,6 +52,9 @@ approval = Table(
     ),
     Index("approval_expiry", "expires_at", postgresql_where=text("status = 'PROPOSED'")),
 )
+
+SEALED_TERMS = Sealed(approval, ("terms",))
+"""Terms may hold anything that two people decide on, bank data too."""
 
 approval_step = Table(
     "approval_step",

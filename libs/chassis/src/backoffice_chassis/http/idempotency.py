@@ -7,10 +7,22 @@ from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import Response
-from sqlalchemy import text
+from sqlalchemy import (
+    Column,
+    DateTime,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis.http.problems import FieldError, Problem, conflict, invalid
+from backoffice_chassis.secrecy.sealed import Sealed
 from backoffice_chassis.security.principal import Principal
 from backoffice_chassis.security.scope import Scope
 
@@ -21,14 +33,20 @@ _LONGEST_ROUTE = 500  # what an index row holds is bounded
 _KEPT_HEADERS = ("content-type", "location", "etag")
 
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:scope, 0))")
-_FIND = text(
-    "SELECT request_hash, status, headers, body FROM idempotency_key"
-    " WHERE subject = :subject AND route = :route AND key = :key"
+idempotency_key = Table(
+    "idempotency_key",
+    MetaData(),
+    Column("subject", Text, primary_key=True),
+    Column("route", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
 )
-_KEEP = text(
-    "INSERT INTO idempotency_key (subject, route, key, request_hash, status, headers, body, created_at)"
-    " VALUES (:subject, :route, :key, :request_hash, :status, :headers, :body, :now)"
-)
+SEALED_ANSWERS = Sealed(idempotency_key, ("body",))
+"""An answer may hold whatever the caller may see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,33 +93,34 @@ class IdempotentRequest:
                 f"A request with this {HEADER} is being worked on: send it again in a moment.",
                 title="The first request is not finished",
             )
-        row = (await connection.execute(_FIND, self._identity())).one_or_none()
-        if row is None:
+        query = select(idempotency_key).filter_by(**self._identity())
+        found = await SEALED_ANSWERS.open(connection, await connection.execute(query))
+        if not found:
             return None
-        if row.request_hash != self.request_hash:
+        answer = found[0]
+        if answer["request_hash"] != self.request_hash:
             raise Problem(
                 422,
                 "idempotency-key-reused",
                 "The key belongs to another request",
                 f"This {HEADER} was used with another payload: draw a new key for a new request.",
             )
-        headers = {**json.loads(row.headers), REPLAYED: "true"}
-        return Response(row.body, row.status, headers)
+        headers = {**json.loads(answer["headers"]), REPLAYED: "true"}
+        return Response(answer["body"], answer["status"], headers)
 
     async def keep(self, connection: AsyncConnection, response: Response, now: object) -> None:
         """Store the answer in the transaction of the effect."""
         headers = {name: value for name, value in response.headers.items() if name in _KEPT_HEADERS}
-        await connection.execute(
-            _KEEP,
-            {
-                **self._identity(),
-                "request_hash": self.request_hash,
-                "status": response.status_code,
-                "headers": json.dumps(headers),
-                "body": bytes(response.body),
-                "now": now,
-            },
-        )
+        answer = {
+            **self._identity(),
+            "request_hash": self.request_hash,
+            "status": response.status_code,
+            "headers": json.dumps(headers),
+            "body": bytes(response.body),
+            "created_at": now,
+        }
+        [row] = await SEALED_ANSWERS.seal(connection, [answer])
+        await connection.execute(insert(idempotency_key), row)
 
     def _identity(self) -> dict[str, str]:
         return {"subject": self.subject, "route": self.route, "key": self.key}

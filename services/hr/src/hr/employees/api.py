@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Response
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from backoffice_chassis import (
     Audit,
@@ -33,6 +33,7 @@ from backoffice_events.messaging import UnitOfWork
 from hr.employees import domain, repository, schemas
 from hr.employees.domain import EmployeeEvent
 from hr.employees.hiring import hire_all
+from hr.employees.repository import Known
 from hr.employees.tables import employee, employee_version
 from hr.permissions import MAINTAIN_EMPLOYEES, READ_EMPLOYEES, READ_PERSONAL_DATA
 
@@ -83,7 +84,8 @@ async def list_employees(
     if department is not None:
         query = query.where(employee.c.department == department)
     found, cursor = await fetch_page(unit.connection, query, [employee.c.employee_id], paging)
-    return {"items": [_shown(row, principal) for row in found], "next_cursor": cursor}
+    known = await repository.opened(unit.connection, found)
+    return {"items": [_shown(row, principal) for row in known], "next_cursor": cursor}
 
 
 @router.get("/{employee_id}", response_model=schemas.EmployeeOut)
@@ -123,7 +125,7 @@ class Change:
         self.if_match = if_match
 
     async def apply(
-        self, decide: Callable[[Employee], EmployeeEvent | None], *, before: Row[Any] | None = None
+        self, decide: Callable[[Employee], EmployeeEvent | None], *, before: Known | None = None
     ) -> schemas.EmployeeOut:
         """Record what `decide` makes of the employee; answer them as they are then.
 
@@ -138,7 +140,7 @@ class Change:
             await repository.record(self.unit, [event], self.principal.subject)
         return await self._recorded(before or row)
 
-    async def _recorded(self, before: Row[Any]) -> schemas.EmployeeOut:
+    async def _recorded(self, before: Known) -> schemas.EmployeeOut:
         after = await repository.find(self.unit.connection, self.employee_id)
         if before == after:
             self.audit.nothing_changed()
@@ -146,12 +148,14 @@ class Change:
             await self.audit.record(self.unit, self.employee_id, before=before, after=after)
         return await _answer(self.unit, self.employee_id, self.response, self.principal)
 
-    async def locked(self) -> Row[Any]:
-        """Return the employee, locked. Raises 404, and 412 when the caller saw an older version."""
+    async def locked(self) -> Known:
+        """Return the employee, locked. Raises 404, 409 for who is erased, 412 when the caller saw an older version."""
         row = await repository.find(self.unit.connection, self.employee_id, lock=True)
         if row is None:
             raise not_found("employee", self.employee_id)
-        check_version(self.if_match, row.version)
+        if row["erased_at"] is not None:
+            raise conflict("employee-erased", "Their personal data is erased: who comes back is hired anew.")
+        check_version(self.if_match, row["version"])
         return row
 
 
@@ -165,18 +169,15 @@ async def change_employee(patch: schemas.EmployeePatch, change: OneChange) -> sc
         raise precondition_required("Read the employee first, then send the ETag as `If-Match`.")
     row = await change.locked()
     stated = {field: value for field, value in patch.model_dump().items() if value is not None}
-    changes = {field: value for field, value in stated.items() if row._mapping[field] != value}
-    if not changes:
+    if all(row[field] == value for field, value in stated.items()):
         return await change.apply(lambda _: None)
+    wanted = {**row, **stated}
     person = repository.Person(
-        change.employee_id,
-        changes.get("given_name", row.given_name),
-        changes.get("family_name", row.family_name),
-        row.date_of_birth,
+        change.employee_id, wanted["given_name"], wanted["family_name"], wanted["date_of_birth"]
     )
     await repository.name(change.unit, [person], change.principal.subject)
     return await change.apply(
-        lambda known: domain.change_department(known, changes.get("department", known.department)),
+        lambda known: domain.change_department(known, wanted["department"]),
         before=row,
     )
 
@@ -224,13 +225,13 @@ async def _answer(
     row = await repository.find(unit.connection, employee_id)
     if row is None:
         raise not_found("employee", employee_id)
-    response.headers["ETag"] = etag(row.version)
+    response.headers["ETag"] = etag(row["version"])
     return schemas.EmployeeOut.model_validate(_shown(row, principal))
 
 
-def _shown(row: Row[Any], principal: Principal) -> dict[str, Any]:
+def _shown(row: Known, principal: Principal) -> dict[str, Any]:
     """Return what the caller may see: names and birth dates are HR's."""
-    fields = dict(row._mapping)
+    fields = dict(row)
     if not READ_PERSONAL_DATA.held_by(principal):
         fields.update(given_name=None, family_name=None, date_of_birth=None)
     return fields

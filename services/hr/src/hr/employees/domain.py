@@ -131,6 +131,28 @@ def terminate(employee: Employee, last_day: date) -> EmployeeTerminated | None:
     return EmployeeTerminated(employee=_next(employee, employment=(*kept, entry), licences=licences))
 
 
+def erasable_from(employee: Employee, retention_years: int) -> date:
+    """Return the day from which an employee's personal data may be erased: so many years after they left.
+
+    Until then the law wants them kept: records that show who took part in investment services for five years, seven
+    where the authority asks for it (Directive 2014/65/EU, Article 16(6) and (7); Regulation (EU) 600/2014, Article
+    25(1)), and what a law demands is exempt from erasure (Regulation (EU) 2016/679, Article 17(3)(b)).
+    """
+    last = employee.employment[-1]
+    if last.status is not EmploymentStatus.TERMINATED:
+        raise EmploymentRefusedError(
+            "employee_id", "is employed: personal data are erased after somebody left"
+        )
+    return _years_later(last.effective_from, retention_years)
+
+
+def _years_later(day: date, years: int) -> date:
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:  # no 29 February in that year, or no such year
+        return date(day.year + years, 3, 1) if day.year + years <= date.max.year else date.max
+
+
 def _before(employee: Employee, day: date) -> tuple[Employment, ...]:
     """Return the employment up to a day: what would begin on the very day gives way, a day has one status."""
     return tuple(entry for entry in employee.employment if entry.effective_from < day)

@@ -1,18 +1,19 @@
 """Reading and writing employees."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backoffice_chassis.secrecy import keys
 from backoffice_events.contracts.hr import Employee
 from backoffice_events.messaging import UnitOfWork, bulk
 from hr.employees.domain import EmployeeEvent
-from hr.employees.tables import employee, employee_version, person
+from hr.employees.tables import SEALED_PERSON, employee, employee_version, person
 
 _ONE_HIRING_AT_A_TIME = func.pg_advisory_xact_lock(func.hashtext("hr.hire"))
 _REPLACE_STATE = (
@@ -21,8 +22,12 @@ _REPLACE_STATE = (
 )
 _REPLACE_PERSON = (
     "(employee_id) DO UPDATE SET given_name = excluded.given_name, family_name = excluded.family_name, "
-    "date_of_birth = excluded.date_of_birth, changed_at = excluded.changed_at, changed_by = excluded.changed_by"
+    "date_of_birth = excluded.date_of_birth, date_of_birth_sealed = excluded.date_of_birth_sealed, "
+    "changed_at = excluded.changed_at, changed_by = excluded.changed_by"
 )
+
+Known = Mapping[str, Any]
+"""An employee as on record, with their personal data; once these are erased, with `erased_at` in their place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +41,17 @@ class Person:
 
 
 def employees_with_persons() -> Select[Any]:
-    """Return the query for employees with their names."""
-    return select(employee, person.c.given_name, person.c.family_name, person.c.date_of_birth).join(
-        person, person.c.employee_id == employee.c.employee_id
-    )
+    """Return the query for employees with their names; `opened` reads what it finds."""
+    personal = [
+        person.c[name]
+        for name in ("given_name", "family_name", "date_of_birth", "date_of_birth_sealed", "erased_at")
+    ]
+    return select(employee, *personal).join(person, person.c.employee_id == employee.c.employee_id)
+
+
+async def opened(connection: AsyncConnection, rows: Iterable[Row[Any]]) -> Sequence[Known]:
+    """Return employees with their names as they are meant."""
+    return await SEALED_PERSON.open(connection, rows)
 
 
 async def lock_hiring(connection: AsyncConnection) -> None:
@@ -47,12 +59,12 @@ async def lock_hiring(connection: AsyncConnection) -> None:
     await connection.execute(select(_ONE_HIRING_AT_A_TIME))
 
 
-async def find(connection: AsyncConnection, employee_id: str, *, lock: bool = False) -> Row[Any] | None:
+async def find(connection: AsyncConnection, employee_id: str, *, lock: bool = False) -> Known | None:
     """Return an employee with their names; lock: nobody else changes them until the transaction ends."""
     query = employees_with_persons().where(employee.c.employee_id == employee_id)
     query = query.with_for_update(of=employee) if lock else query
-    found: Row[Any] | None = (await connection.execute(query)).one_or_none()
-    return found
+    found = await opened(connection, await connection.execute(query))
+    return found[0] if found else None
 
 
 async def as_hired(connection: AsyncConnection, employee_ids: Sequence[str]) -> dict[str, Employee]:
@@ -60,7 +72,9 @@ async def as_hired(connection: AsyncConnection, employee_ids: Sequence[str]) -> 
     query = select(employee_version).where(
         employee_version.c.employee_id == func.any(list(employee_ids)), employee_version.c.version == 1
     )
-    return {row.employee_id: as_employee(row) for row in await connection.execute(query)}
+    return {
+        row["employee_id"]: as_employee(dict(row)) for row in (await connection.execute(query)).mappings()
+    }
 
 
 async def record(unit: UnitOfWork, events: Sequence[EmployeeEvent], recorded_by: str) -> None:
@@ -90,12 +104,23 @@ async def name(unit: UnitOfWork, persons: Sequence[Person], recorded_by: str) ->
         }
         for known in persons
     ]
-    await bulk.insert(unit.connection, person, rows, on_conflict=_REPLACE_PERSON)
+    sealed = await SEALED_PERSON.seal(unit.connection, rows)
+    await bulk.insert(unit.connection, person, sealed, on_conflict=_REPLACE_PERSON)
 
 
-def as_employee(row: Row[Any]) -> Employee:
+async def erase(unit: UnitOfWork, employee_id: str, erased_by: str) -> None:
+    """Destroy the keys of a person's data, and clear what they encrypted."""
+    await keys.destroy(unit.connection, employee_id)
+    cleared = dict.fromkeys(("given_name", "family_name", "date_of_birth", "date_of_birth_sealed"))
+    erased = {"erased_at": unit.now, "changed_at": unit.now, "changed_by": erased_by}
+    await unit.connection.execute(
+        update(person).where(person.c.employee_id == employee_id).values(**cleared, **erased)
+    )
+
+
+def as_employee(row: Known) -> Employee:
     """Return the employee that a row holds."""
-    state = {field: row._mapping[field] for field in Employee.__struct_fields__}
+    state = {field: row[field] for field in Employee.__struct_fields__}
     return msgspec.convert(state, type=Employee)
 
 

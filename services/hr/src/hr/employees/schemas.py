@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backoffice_chassis.http.vocabulary import Day, ShortText
+from backoffice_chassis.http.vocabulary import Day, Reason, ShortText
 from backoffice_events.contracts.hr import EmploymentStatus
 from backoffice_events.contracts.vocabulary import InstrumentType
 
@@ -97,7 +97,7 @@ class EmploymentOut(BaseModel):
 
 
 class EmployeeOut(BaseModel):
-    """An employee. Names and date of birth are masked (null) for everybody but HR."""
+    """An employee. Names and date of birth are masked (null) for everybody but HR, and gone once they are erased."""
 
     employee_id: str
     version: int
@@ -107,6 +107,13 @@ class EmployeeOut(BaseModel):
     given_name: str | None
     family_name: str | None
     date_of_birth: Day | None
+    erased_at: datetime | None = Field(description="When their names and date of birth were erased.")
+
+
+class ErasureProposal(_Stated):
+    """Why the personal data of an employee who left are to be erased."""
+
+    reason: Reason
 
 
 class EmployeeVersionOut(BaseModel):

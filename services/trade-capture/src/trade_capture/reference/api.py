@@ -1,10 +1,10 @@
 """Reference data over HTTP: load in bulk, read, change one record."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Request, Response
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, select
 
 from backoffice_chassis import (
     Audit,
@@ -109,7 +109,8 @@ def _list(resource: Resource) -> Endpoint:
         query = rows.filtered(resource, request.query_params).where(_in_scope(resource, request))
         order_by = list(resource.kind.current.primary_key.columns)
         found, cursor = await fetch_page(unit.connection, query, order_by, paging)
-        return {"items": [repository.as_record(resource.kind, row) for row in found], "next_cursor": cursor}
+        known = await repository.opened(unit.connection, resource.kind.current, found)
+        return {"items": [repository.as_record(resource.kind, row) for row in known], "next_cursor": cursor}
 
     return list_records
 
@@ -137,7 +138,8 @@ def _versions(resource: Resource) -> Endpoint:
         found, cursor = await fetch_page(unit.connection, query, [kind.versions.c.version], paging)
         if not found and paging.cursor is None:
             raise not_found(resource.singular, "/".join(map(str, key)))
-        return {"items": [_version(resource, row) for row in found], "next_cursor": cursor}
+        known = await repository.opened(unit.connection, kind.versions, found)
+        return {"items": [_version(resource, row) for row in known], "next_cursor": cursor}
 
     return read_versions
 
@@ -158,9 +160,13 @@ async def _require_in_scope(resource: Resource, request: Request, unit: Unit, ke
         raise not_found(resource.singular, "/".join(map(str, key)))
 
 
-def _version(resource: Resource, row: Row[Any]) -> dict[str, Any]:
+def _version(resource: Resource, row: Mapping[Any, Any]) -> dict[str, Any]:
     record = resource.record.model_validate(repository.as_record(resource.kind, row))
-    return {"record": record.model_dump(), "recorded_at": row.recorded_at, "recorded_by": row.recorded_by}
+    return {
+        "record": record.model_dump(),
+        "recorded_at": row["recorded_at"],
+        "recorded_by": row["recorded_by"],
+    }
 
 
 def _state(resource: Resource) -> Endpoint:

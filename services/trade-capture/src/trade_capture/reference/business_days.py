@@ -72,7 +72,7 @@ async def _calendar(connection: AsyncConnection, code: str) -> SettlementCalenda
 
 async def _current(connection: AsyncConnection, code: str) -> BusinessDay | None:
     statement = select(business_day).where(business_day.c.calendar == code)
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await connection.execute(statement)).mappings().one_or_none()
     return business_day_of(row) if row is not None else None
 
 

@@ -5,11 +5,11 @@ kind come one after another (`repository.lock_kind`), so a revision never appear
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, Table, select
+from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trade_capture.reference import kinds, tables
@@ -20,9 +20,9 @@ from trade_capture.reference.domain import (
     ReferenceData,
     SettlementCalendar,
 )
-from trade_capture.reference.repository import as_record
+from trade_capture.reference.repository import as_record, opened
 
-Rows = list[Row[Any]]
+Rows = Sequence[Mapping[Any, Any]]
 
 
 class ReferenceCache:
@@ -46,7 +46,7 @@ class ReferenceCache:
     async def _catch_up(self, connection: AsyncConnection, source: "_Source", known: int) -> None:
         table = source.table
         statement = select(table).where(table.c.revision > known).order_by(*table.primary_key.columns)
-        rows = list(await connection.execute(statement))
+        rows = await opened(connection, table, await connection.execute(statement))
         self._data = source.apply(self._data, rows)
 
 
@@ -99,12 +99,12 @@ def _calendars(data: ReferenceData, rows: Rows) -> ReferenceData:
 
 
 def _business_days(data: ReferenceData, rows: Rows) -> ReferenceData:
-    changed = {row.calendar: business_day_of(row) for row in rows}
+    changed = {row["calendar"]: business_day_of(row) for row in rows}
     return replace(data, business_days={**data.business_days, **changed})
 
 
 def _employees(data: ReferenceData, rows: Rows) -> ReferenceData:
-    return replace(data, employees=data.employees | {row.employee_id for row in rows})
+    return replace(data, employees=data.employees | {row["employee_id"] for row in rows})
 
 
 def settlement_calendar(record: Calendar) -> SettlementCalendar:
@@ -112,9 +112,11 @@ def settlement_calendar(record: Calendar) -> SettlementCalendar:
     return SettlementCalendar(record.calendar, record.valid_from, record.valid_to, frozenset(record.closures))
 
 
-def business_day_of(row: Row[Any]) -> BusinessDay:
+def business_day_of(row: Mapping[Any, Any]) -> BusinessDay:
     """Return the firm's day that a row holds."""
-    return BusinessDay(row.calendar, row.business_date, BusinessDayStatus(row.status), row.version)
+    return BusinessDay(
+        row["calendar"], row["business_date"], BusinessDayStatus(row["status"]), row["version"]
+    )
 
 
 _SOURCES = {

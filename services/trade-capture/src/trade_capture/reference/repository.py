@@ -1,6 +1,6 @@
 """Reading and writing the reference data, each in one statement over a whole batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_events.messaging import UnitOfWork, bulk
 from trade_capture.reference.kinds import Kind
-from trade_capture.reference.tables import reference_revision
+from trade_capture.reference.tables import SEALED, reference_revision
 
 
 async def lock_kind(connection: AsyncConnection, kind: str) -> int:
@@ -42,8 +42,8 @@ async def current_records(
     wanted = func.unnest(*arrays).table_valued(*kind.key_fields).render_derived()
     same_key = and_(*[item == wanted.c[item.name] for item in columns])
     statement = select(table).join(wanted, same_key)
-    records = [as_record(kind, row) for row in await connection.execute(statement)]
-    return {kind.key(record): record for record in records}
+    rows = await opened(connection, table, await connection.execute(statement))
+    return {kind.key(record): record for record in (as_record(kind, row) for row in rows)}
 
 
 async def write_versions(
@@ -54,18 +54,36 @@ async def write_versions(
         return
     recorded = {"revision": revision, "recorded_at": unit.now, "recorded_by": recorded_by}
     rows = [{**_as_row(record), **recorded} for record in records]
-    await bulk.insert(unit.connection, kind.versions, rows)
+    await bulk.insert(unit.connection, kind.versions, await _sealed(unit.connection, kind.versions, rows))
     await bulk.insert(
-        unit.connection, kind.current, rows, on_conflict=replacing(kind.current, kind.key_fields)
+        unit.connection,
+        kind.current,
+        await _sealed(unit.connection, kind.current, rows),
+        on_conflict=replacing(kind.current, kind.key_fields),
     )
     await set_revision(unit.connection, kind.name, revision)
     for record in records:
         unit.publish(record)
 
 
-def as_record(kind: Kind, row: Row[Any]) -> Any:
+async def opened(
+    connection: AsyncConnection, table: Table, rows: Iterable[Row[Any]]
+) -> Sequence[Mapping[Any, Any]]:
+    """Return rows of a table as they are meant: what rests encrypted in clear."""
+    if table.name in SEALED:
+        return await SEALED[table.name].open(connection, rows)
+    return [row._mapping for row in rows]
+
+
+async def _sealed(
+    connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> Sequence[Mapping[str, Any]]:
+    return await SEALED[table.name].seal(connection, rows) if table.name in SEALED else rows
+
+
+def as_record(kind: Kind, row: Mapping[Any, Any]) -> Any:
     """Return the record that a row of the kind's tables holds."""
-    state = {field: row._mapping[field] for field in kind.record.__struct_fields__}
+    state = {field: row[field] for field in kind.record.__struct_fields__}
     return msgspec.convert(state, type=kind.record)
 
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, Numeric, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, Numeric, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
+from backoffice_chassis.secrecy.sealed import Sealed
 from trade_capture.metadata import metadata
 
 # Of what: who, when, and the place in the order of all changes of its kind, by which caches catch up.
@@ -65,6 +66,26 @@ settlement_instruction = _table(
 settlement_instruction_version = _table(
     "settlement_instruction_version", *_SETTLEMENT_INSTRUCTION, key=(*_SETTLEMENT_INSTRUCTION_KEY, "version")
 )
+
+# What changes of instructions waited in before approvals were one mechanism. Nothing reads it any more.
+settlement_instruction_proposal = Table(
+    "settlement_instruction_proposal",
+    metadata,
+    Column("proposal_id", Uuid(as_uuid=False), primary_key=True),
+    Column("safekeeping_account", Text, nullable=False),
+    Column("cash_account", Text, nullable=False),
+)
+
+_ACCOUNTS = ("safekeeping_account", "cash_account")
+SEALED = {
+    table.name: Sealed(table, _ACCOUNTS)
+    for table in (
+        settlement_instruction,
+        settlement_instruction_version,
+        settlement_instruction_proposal,
+    )
+}
+"""Tables whose account numbers rest encrypted."""
 
 _SETTLEMENT_CYCLE = (
     ("mic", Text),

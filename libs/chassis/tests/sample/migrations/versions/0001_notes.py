@@ -6,6 +6,7 @@ from alembic import op
 from backoffice_chassis import migrations
 from backoffice_chassis.approvals import schema as approvals
 from backoffice_chassis.audit import schema as audit
+from backoffice_chassis.secrecy import schema as secrecy
 from backoffice_events.messaging import schema
 
 revision = "0001"
@@ -17,6 +18,7 @@ def upgrade() -> None:
     schema.upgrade_0001(op)
     audit.upgrade_0001(op)
     approvals.upgrade_0001(op)
+    secrecy.upgrade_0001(op)
     op.create_table(
         "note",
         sa.Column("id", sa.Uuid, primary_key=True),
