@@ -84,11 +84,22 @@ def realm(known: str) -> str:
 
 
 def client(name: str, person: dict[str, object]) -> dict[str, object]:
-    """Return one client of the realm; it has the client credentials grant and no other."""
+    """Return one client of the realm; it has the client credentials grant and no other.
+
+    What it is limited to, if to anything, is said in its tokens as the local issuer says it: lists.
+    """
     claims = {
         "aud": ("oidc-audience-mapper", {"included.custom.audience": "backoffice"}),
         "sub": ("oidc-hardcoded-claim-mapper", {"claim.name": "sub", "claim.value": person["subject"]}),
         "roles": ("oidc-usermodel-realm-role-mapper", {"claim.name": "roles", "multivalued": "true"}),
+        **{
+            limit: (
+                "oidc-hardcoded-claim-mapper",
+                {"claim.name": limit, "claim.value": json.dumps(person[limit]), "jsonType.label": "JSON"},
+            )
+            for limit in ("entities", "books")
+            if limit in person
+        },
     }
     return {
         "clientId": name,
@@ -104,7 +115,7 @@ def client(name: str, person: dict[str, object]) -> dict[str, object]:
                 "name": claim,
                 "protocol": "openid-connect",
                 "protocolMapper": mapper,
-                "config": {**config, "access.token.claim": "true", "jsonType.label": "String"},
+                "config": {"access.token.claim": "true", "jsonType.label": "String", **config},
             }
             for claim, (mapper, config) in claims.items()
         ],

@@ -248,6 +248,30 @@ def test_keycloak_knows_the_clients_and_roles_of_the_local_issuer(tmp_path: Path
     assert issuer == f"{PARTS['keycloak']['environment']['KC_HOSTNAME']}/realms/{realm['realm']}"
 
 
+def test_keycloak_limits_a_client_as_the_local_issuer_does(tmp_path: Path) -> None:
+    books, entities = ["EQ-US-1", "EQ-US-2"], ["TESTBACKOFFICE000063"]
+    limited = {
+        "secret": "s",
+        "subject": "otto",
+        "roles": ["operations"],
+        "books": books,
+        "entities": entities,
+    }
+    free = {"secret": "s", "subject": "olga", "roles": ["operations"]}
+    (tmp_path / "issuer_clients").write_text(json.dumps({"limited": limited, "free": free}))
+    subprocess.run([sys.executable, MAKE_SECRETS, tmp_path], check=True)
+    realm = json.loads((tmp_path / "keycloak_realm").read_text())
+    said = {
+        each["clientId"]: {
+            mapper["config"]["claim.name"]: json.loads(mapper["config"]["claim.value"])
+            for mapper in each["protocolMappers"]
+            if mapper["config"]["jsonType.label"] == "JSON"
+        }
+        for each in realm["clients"]
+    }
+    assert said == {"limited": {"books": books, "entities": entities}, "free": {}}
+
+
 LISTENS = {
     **{entry.name: {8000} for entry in SERVICES},
     "kafka-exporter": {9308},

@@ -1,4 +1,5 @@
-"""Every route of every service, called without a token, with bad ones, as each role; docs/access.md is what came of it.
+"""Every route of every service, called without a token, with bad ones, as each role, and by a token that is limited to
+some books; docs/access.md is what came of it.
 
 Tokens are real ones: signed by the local issuer, or by somebody who would like to be it.
 """
@@ -18,7 +19,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from backoffice_chassis import Permission, Role, Service
 from backoffice_chassis.app import create_app
 from backoffice_chassis.resources import open_resources
-from backoffice_chassis.security.access import access_rules
+from backoffice_chassis.security.access import Reach, access_rules
 from backoffice_chassis.security.keys import IssuerKeys
 from backoffice_chassis.security.tokens import TokenVerifier
 from backoffice_chassis.testing import OPEN_PATHS, FixedClock
@@ -33,6 +34,8 @@ pytestmark = pytest.mark.integration
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "access.md"
 ISSUER: Final = "http://issuer.test"
+ENTITY: Final = "529900HNOAA1KXQJUQ27"
+REACHED: Final = {Reach.FIRM: "", Reach.SCOPE: "own", Reach.SHARED: "all"}
 BEGIN, END = "<!-- routes -->\n", "<!-- /routes -->"
 
 
@@ -43,6 +46,7 @@ class Route:
     method: str
     path: str
     permission: Permission
+    reach: Reach
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -68,6 +72,9 @@ class Tokens:
     def good(self, *roles: Role) -> str:
         return self._key.sign(self._claims(roles=list(roles)))
 
+    def limited(self, *roles: Role) -> str:
+        return self._key.sign(self._claims(roles=list(roles), entities=[ENTITY], books=["EQ-1"]))
+
     def bad(self) -> Iterator[tuple[str, str | None]]:
         every = list(Role)
         yield "no token", None
@@ -78,6 +85,8 @@ class Tokens:
         yield "another issuer", self._key.sign(self._claims(roles=every, iss="http://elsewhere.test"))
         yield "another key", self._forger.sign(self._claims(roles=every))
         yield "nobody", self._key.sign(self._claims(roles=every, sub=""))
+        yield "limited to no books", self._key.sign(self._claims(roles=every, books=[]))
+        yield "limited to what is no entity", self._key.sign(self._claims(roles=every, entities="all"))
 
     def _claims(self, **claims: Any) -> dict[str, Any]:
         return {"iss": ISSUER, "aud": "backoffice", "sub": "olivia", "exp": self._now + 600, **claims}
@@ -103,7 +112,10 @@ def routes_of(app: FastAPI) -> list[Route]:
     for context in iter_route_contexts(app.routes):
         if isinstance(context.original_route, APIRoute) and context.path not in OPEN_PATHS:
             (rule,) = set(access_rules(context.original_route.dependant))
-            found += [Route(method, context.path or "", rule.permission) for method in context.methods or ()]
+            found += [
+                Route(method, context.path or "", rule.permission, rule.reach)
+                for method in context.methods or ()
+            ]
     return sorted(found, key=lambda route: (route.path, route.method))
 
 
@@ -124,12 +136,23 @@ async def turned_away(client: httpx.AsyncClient, route: Route, tokens: Tokens) -
     assert answer.status_code == 403, (str(route), "no role", answer.text)
 
 
-def table(seen: Mapping[Route, frozenset[Role]]) -> str:
-    """Return what was seen as a table of routes by roles."""
-    lines = [f"| route | permission | {' | '.join(Role)} |", f"|---|---|{':-:|' * len(Role)}"]
+async def reached(client: httpx.AsyncClient, route: Route, tokens: Tokens) -> Reach:
+    """Return what a token that is limited to some books reaches by a route: refused it is, or as far as is declared."""
+    answer = await client.send(route.request(client, tokens.limited(*route.permission.roles)))
+    assert answer.status_code < 500, (str(route), answer.text)
+    assert answer.status_code != 401, (str(route), answer.text)
+    if answer.status_code != 403:
+        return route.reach
+    assert answer.json()["type"] == "/problems/firm-wide", (str(route), answer.text)
+    return Reach.FIRM
+
+
+def table(seen: Mapping[Route, frozenset[Role]], limited: Mapping[Route, Reach]) -> str:
+    """Return what was seen as a table of routes by roles, and of what a limited token reached."""
+    lines = [f"| route | permission | {' | '.join(Role)} | limited |", f"|---|---|{':-:|' * (len(Role) + 1)}"]
     for route, roles in seen.items():
         marks = " | ".join("●" if role in roles else "" for role in Role)
-        lines.append(f"| `{route}` | {route.permission.name} | {marks} |")
+        lines.append(f"| `{route}` | {route.permission.name} | {marks} | {REACHED[limited[route]]} |")
     return "\n".join(lines)
 
 
@@ -145,12 +168,14 @@ async def test_every_route_lets_in_whom_its_permission_names_and_nobody_else(
         async with application(service, tokens) as app:
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
-                seen = {}
+                seen, limited = {}, {}
                 for route in routes_of(app):
                     await turned_away(client, route, tokens)
                     seen[route] = await let_in(client, route, by_role)
+                    limited[route] = await reached(client, route, tokens)
         assert [str(route) for route, roles in seen.items() if roles != route.permission.roles] == []
-        tables.append(f"## {entry.name}\n\n{table(seen)}\n")
+        assert [str(route) for route, reach in limited.items() if reach is not route.reach] == []
+        tables.append(f"## {entry.name}\n\n{table(seen, limited)}\n")
     agrees_with_the_page("\n" + "\n".join(tables) + "\n")
 
 

@@ -46,10 +46,11 @@ def failures() -> Iterator[None]:
     except OSError as error:
         if error.filename is None:
             raise
-        _complain(
-            f"{error.filename}: {error.strerror}",
-            "Name a folder that you can write to: --state, BACKOFFICE_STATE",
-        )
+        is_missing = isinstance(
+            error, FileNotFoundError
+        )  # a file that was asked for, and no place to write to
+        remedy = "" if is_missing else "Name a folder that you can write to: --state, BACKOFFICE_STATE"
+        _complain(f"{error.filename}: {error.strerror}", remedy)
         raise typer.Exit(Exit.FAILED) from error
 
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -20,6 +21,7 @@ from backoffice_events.brokers import Brokers
 
 RENEW_BEFORE = timedelta(seconds=60)
 TIMEOUT_SECONDS = 60
+NO_LIMITS: Mapping[str, list[str]] = MappingProxyType({})
 OPERATOR, FRONT_OFFICE = "operator", "front-office"
 """Users of Kafka, by the names of deploy/kafka/access.yaml."""
 
@@ -92,14 +94,25 @@ class Platform:
         ) as client:
             yield client
 
-    def token(self, role: str, person: int = 1) -> dict[str, Any]:
-        """Fetch a token: `access_token`, `token_type`, `expires_in` (seconds)."""
+    def token(
+        self, role: str, person: int = 1, limits: Mapping[str, list[str]] = NO_LIMITS
+    ) -> dict[str, Any]:
+        """Fetch a token: `access_token`, `token_type`, `expires_in` (seconds).
+
+        limits: `entities` and `books` that it is limited to. Raises StackError when the issuer gives one that is not.
+        """
         auth = self.auth(role, person)
         try:
             with httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-                return auth.taken(client.send(auth.token_request()))
+                answer = auth.taken(client.send(auth.token_request(limits)))
         except httpx.HTTPError as error:
             raise StackError(f"The issuer does not answer: {error}", "See: backoffice logs issuer") from error
+        if any(answer.get(name) != some for name, some in limits.items()):
+            raise StackError(
+                "The issuer gave a token that is not limited as asked.",
+                "Only the local issuer limits tokens on request: elsewhere use a client that is limited.",
+            )
+        return answer
 
 
 @dataclass(frozen=True)
@@ -161,9 +174,9 @@ class ClientCredentials(httpx.Auth):
         request.headers["Authorization"] = f"Bearer {self._token}"
         yield request
 
-    def token_request(self) -> httpx.Request:
-        """Return the request that asks for a token."""
-        form = {"grant_type": "client_credentials", **self._credentials}
+    def token_request(self, limits: Mapping[str, list[str]] = NO_LIMITS) -> httpx.Request:
+        """Return the request that asks for a token. limits: entities and books that it is to be limited to."""
+        form = {"grant_type": "client_credentials", **self._credentials, **limits}
         return httpx.Request("POST", self._token_url, data=form)
 
     def taken(self, response: httpx.Response) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """The commands against a running stack: what they print, and how they end."""
 
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -43,6 +47,25 @@ def elsewhere(up: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def deaf_issuer() -> Iterator[str]:
+    """Return where somebody gives tokens without listening to what was asked for."""
+
+    class Issuer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"access_token": "T", "token_type": "Bearer", "expires_in": 900}')
+
+    with HTTPServer(("127.0.0.1", 0), Issuer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/token"
+        server.shutdown()
+        thread.join()
+
+
 def call(folder: Path, *arguments: str, stdin: str = "") -> Result:
     depth = 1 + (arguments[0] in ("events", "day")) + (arguments[1:2] in (("dlq",), ("parked",)))
     words, rest = arguments[:depth], arguments[depth:]
@@ -71,6 +94,28 @@ def test_a_token_carries_the_role_and_the_person(up: Path) -> None:
     result = call(up, "token", "--role", "compliance-officer", "--person", "2", "--json")
     assert json.loads(result.stdout)["token_type"] == "Bearer"
     assert result.exit_code == Exit.OK
+
+
+def test_a_token_is_limited_to_entities_and_books(up: Path) -> None:
+    limits = ("--entity", "TESTBACKOFFICE000063", "--book", "EQ-US-1", "--book", "EQ-US-2")
+    result = call(up, "token", "--role", "operations", *limits, "--json")
+    answer = json.loads(result.stdout)
+    claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    assert claims["entities"] == ["TESTBACKOFFICE000063"]
+    assert claims["books"] == ["EQ-US-1", "EQ-US-2"]
+    whole = json.loads(call(up, "token", "--role", "operations", "--json").stdout)["access_token"]
+    assert not {"entities", "books"} & jwt.decode(whole, options={"verify_signature": False}).keys()
+
+
+def test_an_issuer_that_does_not_limit_a_token_when_asked_to_is_not_taken_at_its_word(
+    elsewhere: Path, deaf_issuer: str, tmp_path: Path
+) -> None:
+    description = json.loads((elsewhere / "platform.json").read_text())
+    (tmp_path / "platform.json").write_text(json.dumps({**description, "token_url": deaf_issuer}))
+    assert call(tmp_path, "token", "--role", "sre").stdout == "T\n"
+    result = call(tmp_path, "token", "--role", "sre", "--book", "EQ-US-1")
+    assert (result.exit_code, result.stdout) == (Exit.FAILED, "")
+    assert "not limited as asked" in result.stderr
 
 
 def test_an_unknown_role_is_refused_with_those_that_exist(up: Path) -> None:

@@ -51,6 +51,12 @@ def test_a_line_with_too_few_cells_is_refused_by_itself(tmp_path: Path) -> None:
     assert found.lines == [3]
 
 
+@pytest.mark.parametrize("content", ["book,name\n", "book,name\n\n"])
+def test_a_header_alone_is_no_file_of_records(tmp_path: Path, content: str) -> None:
+    with pytest.raises(StackError, match="no rows"):
+        read(tmp_path, content)
+
+
 def test_a_csv_that_ends_within_quotes_is_refused_there(tmp_path: Path) -> None:
     found = read(tmp_path, 'book,name\nB1,x\nB2,"y\n')
     assert found.lines == [2]

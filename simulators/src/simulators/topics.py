@@ -8,11 +8,11 @@ from aiokafka import ConsumerRecord, TopicPartition
 from backoffice_events.brokers import Brokers
 from backoffice_events.cloudevents import Received, UndecodableError, decode
 from backoffice_events.contracts.base import Event, Topic
-from backoffice_events.kafka_consumer import FETCH_BYTES, KafkaConsumer
+from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.records import Record
 
 _POLL_MS = 200
-_GATHER_MS = 250
+_GATHER_SECONDS = 0.5
 """The outside world answers in batches, as it does."""
 
 _MOST_RECORDS = 2_000
@@ -27,9 +27,19 @@ async def reading(brokers: Brokers, topics: Iterable[Topic]) -> AsyncIterator[Ka
         **brokers.options(),
         auto_offset_reset="earliest",
         isolation_level="read_committed",
-        fetch_min_bytes=FETCH_BYTES,
-        fetch_max_wait_ms=_GATHER_MS,
+        gather=_GATHER_SECONDS,
     )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+@contextlib.asynccontextmanager
+async def asking(brokers: Brokers) -> AsyncIterator[KafkaConsumer]:
+    """Connect a consumer that fetches nothing, so that the broker answers its questions at once."""
+    consumer = KafkaConsumer(**brokers.options())
     await consumer.start()
     try:
         yield consumer
@@ -43,9 +53,14 @@ async def poll(consumer: KafkaConsumer) -> Sequence[ConsumerRecord]:
     return [record for records in batches.values() for record in records]
 
 
-async def until_now(consumer: KafkaConsumer) -> AsyncIterator[Sequence[ConsumerRecord]]:
-    """Yield batches up to the end that the topics have at this moment."""
-    ends = await consumer.end_offsets(consumer.assignment())
+async def until_now(
+    consumer: KafkaConsumer, asking: KafkaConsumer | None = None
+) -> AsyncIterator[Sequence[ConsumerRecord]]:
+    """Yield batches up to the end that the topics have at this moment.
+
+    asking: asks for that end, where the consumer's own question would wait behind a fetch of topics that are quiet.
+    """
+    ends = await (asking or consumer).end_offsets(consumer.assignment())
     while True:
         places = [await consumer.position(partition) >= end for partition, end in ends.items()]
         if all(places):

@@ -11,7 +11,7 @@ import httpx
 import jwt
 import pytest
 
-from backoffice_chassis import Problem, Role
+from backoffice_chassis import Problem, Role, Scope
 from backoffice_chassis.security.keys import IssuerKeys
 from backoffice_chassis.security.tokens import TokenVerifier
 from backoffice_chassis.testing import FixedClock
@@ -22,7 +22,17 @@ from simulators.issuer.settings import IssuerSettings
 pytestmark = pytest.mark.unit
 
 URL = "http://issuer.test"
-CLIENTS = {"desk": {"secret": "s3cret: ü", "subject": "olivia", "roles": ["operations", "unheard-of"]}}
+OURS, OTHER = "529900HNOAA1KXQJUQ27", "549300HBJLRO8YFMI370"
+CLIENTS = {
+    "desk": {"secret": "s3cret: ü", "subject": "olivia", "roles": ["operations", "unheard-of"]},
+    "outsourced": {
+        "secret": "s3cret: ü",
+        "subject": "otto",
+        "roles": ["operations"],
+        "entities": [OURS],
+        "books": ["B-1", "B 2"],
+    },
+}
 
 
 class Issuer:
@@ -45,11 +55,18 @@ class Issuer:
             clock=self.clock,
         )
 
-    async def token(self) -> str:
-        form = {"grant_type": "client_credentials", "client_id": "desk", "client_secret": "s3cret: ü"}
-        answer = await self.http.post("/token", data=form)
+    async def token(self, client: str = "desk", **limits: list[str]) -> str:
+        answer = await self.asked(client, **limits)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["access_token"])
+
+    async def asked(self, client: str, **limits: list[str]) -> httpx.Response:
+        form = {"grant_type": "client_credentials", "client_id": client, "client_secret": "s3cret: ü"}
+        return await self.http.post("/token", data={**form, **limits})
+
+    async def scope(self, client: str, **limits: list[str]) -> Scope:
+        token = await self.token(client, **limits)
+        return (await self.verifier.principal(f"Bearer {token}")).scope
 
     async def refusal(self, token: str) -> str:
         with pytest.raises(Problem) as refused:
@@ -69,6 +86,43 @@ async def issuer(tmp_path: Path) -> AsyncIterator[Issuer]:
 async def test_a_token_proves_its_subject_and_the_roles_that_exist(issuer: Issuer) -> None:
     principal = await issuer.verifier.principal(f"Bearer {await issuer.token()}")
     assert (principal.subject, principal.roles) == ("olivia", frozenset({Role.OPERATIONS}))
+
+
+async def test_a_token_is_limited_as_its_client_is_or_as_it_was_asked_for(issuer: Issuer) -> None:
+    assert (await issuer.scope("desk")).whole_firm
+    assert await issuer.scope("desk", books=["B-1", "B-9"]) == Scope(books=frozenset({"B-1", "B-9"}))
+    assert await issuer.scope("outsourced") == Scope(frozenset({OURS}), frozenset({"B-1", "B 2"}))
+    assert await issuer.scope("outsourced", books=["B 2"]) == Scope(frozenset({OURS}), frozenset({"B 2"}))
+
+
+async def test_a_limited_client_gets_no_token_for_more(issuer: Issuer) -> None:
+    for more in ({"books": ["B-1", "B-9"]}, {"entities": [OTHER]}):
+        answer = await issuer.asked("outsourced", **more)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"books": []},
+        {"books": None},
+        {"books": "B-1"},
+        {"books": ["B-1", 2]},
+        {"books": [""]},
+        {"books": ["nul\0"]},
+        {"books": {"B-1": True}},
+        {"entities": []},
+        {"entities": ["no LEI"]},
+        {"entities": [OURS, OURS.lower()]},
+        {"entities": [OURS], "books": []},
+    ],
+)
+async def test_a_limit_that_names_nothing_or_cannot_be_read_makes_the_token_worthless(
+    issuer: Issuer, limits: dict[str, Any]
+) -> None:
+    claims = jwt.decode(await issuer.token(), options={"verify_signature": False})
+    key = SigningKey.kept_in(issuer.settings.state_dir)
+    assert "at least one, or be left out" in await issuer.refusal(key.sign({**claims, **limits}))
 
 
 async def test_credentials_may_come_by_http_basic(issuer: Issuer) -> None:

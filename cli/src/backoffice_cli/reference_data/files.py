@@ -33,7 +33,7 @@ class Records:
 
 
 def read_records(file: str) -> Records:
-    """Read a file, `-` being standard input. Raises StackError when it cannot be read or has no header."""
+    """Read a file, `-` being standard input. Raises StackError when it cannot be read, or has no header or no row."""
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         text = content.decode("utf-8-sig")
@@ -48,6 +48,10 @@ def read_records(file: str) -> Records:
         _read_json_lines(text, found)
     else:
         _read_csv(text, found)
+    if not found.rows and not found.unreadable:
+        raise StackError(
+            "The file has no rows.", "Its first line names the columns, each further one is a record."
+        )
     return found
 
 

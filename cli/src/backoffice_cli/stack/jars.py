@@ -41,19 +41,30 @@ def read_lock() -> list[Jar]:
     return [Jar(*line.replace(" ", ":").split(":", 3)) for line in LOCK_FILE.read_text().splitlines()]
 
 
+def are_here() -> bool:
+    """Tell whether nothing is left to download."""
+    return _complete(_folder()).exists()
+
+
 def ensure_jars() -> list[Path]:
     """Return the broker's class path, in a fixed order; download what is not in the user's cache.
 
     Raises StackError when a jar cannot be fetched or is not the file that the lock names.
     """
-    folder = user_cache() / f"kafka-{_digest(LOCK_FILE)[:16]}"
-    jars = read_lock()
-    complete = folder / "complete"
-    if not complete.exists():
+    folder, jars = _folder(), read_lock()
+    if not are_here():
         with _exclusive(folder):
             _fetch_missing(jars, folder)
-            complete.touch()
+            _complete(folder).touch()
     return sorted(folder / jar.filename for jar in jars)
+
+
+def _folder() -> Path:
+    return user_cache() / f"kafka-{_digest(LOCK_FILE)[:16]}"
+
+
+def _complete(folder: Path) -> Path:
+    return folder / "complete"
 
 
 @contextmanager

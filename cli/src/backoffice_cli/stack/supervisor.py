@@ -80,7 +80,8 @@ class Supervisor:
     async def _bring_up(self) -> None:
         self._check_disk()
         self._clear_left_behind()
-        self.say("Preparing the broker (the first time its jars are downloaded)")
+        if not jars.are_here():
+            self.say("Downloading the broker, once for this user")
         await asyncio.to_thread(jars.ensure_jars)
         plan = settle_plan(self.folder)
         self.state.bootstrap_servers = plan.bootstrap_servers

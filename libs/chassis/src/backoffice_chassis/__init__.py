@@ -18,9 +18,10 @@ from backoffice_chassis.http.routing import Router, Unit, unit_of_work
 from backoffice_chassis.http.versions import IfMatch, RequiredIfMatch, check_version, etag
 from backoffice_chassis.measuring import MOST_ROWS, age_label, measuring
 from backoffice_chassis.process import run
-from backoffice_chassis.security.access import requires
+from backoffice_chassis.security.access import requires, scoped, shared
 from backoffice_chassis.security.permissions import Permission
 from backoffice_chassis.security.principal import Principal, Role
+from backoffice_chassis.security.scope import Scope
 from backoffice_chassis.service import PeriodicJob, Service
 from backoffice_chassis.settings import ServiceSettings
 
@@ -42,6 +43,7 @@ __all__ = [
     "RequiredIfMatch",
     "Role",
     "Router",
+    "Scope",
     "Service",
     "ServiceSettings",
     "SystemClock",
@@ -60,5 +62,7 @@ __all__ = [
     "reads_only",
     "requires",
     "run",
+    "scoped",
+    "shared",
     "unit_of_work",
 ]

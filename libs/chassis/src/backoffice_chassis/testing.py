@@ -1,9 +1,12 @@
 """For tests of a service: its application on a test database, called as anybody; a proof that each route is guarded."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import structlog
@@ -15,7 +18,9 @@ from backoffice_chassis.app import create_app
 from backoffice_chassis.audit.trail import CHANGING, Audited, declared
 from backoffice_chassis.http.problems import MISSING_TOKEN, unauthenticated
 from backoffice_chassis.resources import open_resources
+from backoffice_chassis.security.access import Reach, access_rules
 from backoffice_chassis.security.principal import Principal, Role
+from backoffice_chassis.security.scope import WHOLE_FIRM, Scope
 from backoffice_chassis.security.tokens import TokenVerifier
 from backoffice_chassis.service import Service
 
@@ -41,7 +46,7 @@ class FixedClock:
 
 
 class TrustingVerifier(TokenVerifier):
-    """Takes `Bearer <subject>;<role>,<role>` at its word."""
+    """Takes `Bearer <subject>;<role>,<role>` at its word, and a third part as `as_caller` writes it."""
 
     def __init__(self) -> None:
         pass
@@ -49,15 +54,26 @@ class TrustingVerifier(TokenVerifier):
     async def principal(self, authorization: str | None) -> Principal:
         """Return the principal that the header spells out."""
         scheme, _, claims = (authorization or "").partition(" ")
-        subject, separator, roles = claims.partition(";")
+        subject, separator, rest = claims.partition(";")
+        roles, _, limits = rest.partition(";")
         if scheme != "Bearer" or not separator:
             raise unauthenticated(MISSING_TOKEN)
-        return Principal(subject, frozenset(Role(role) for role in roles.split(",") if role), "test-client")
+        held = frozenset(Role(role) for role in roles.split(",") if role)
+        return Principal(subject, held, "test-client", _scope(limits))
 
 
-def as_caller(subject: str, *roles: Role) -> dict[str, str]:
+def as_caller(subject: str, *roles: Role, scope: Scope = WHOLE_FIRM) -> dict[str, str]:
     """Return the header with which a test calls as somebody."""
-    return {"Authorization": f"Bearer {subject};{','.join(roles)}"}
+    limits = {name: sorted(some) for name, some in _limits(scope) if some is not None}
+    return {"Authorization": f"Bearer {subject};{','.join(roles)};{json.dumps(limits)}"}
+
+
+def _limits(scope: Scope) -> tuple[tuple[str, AbstractSet[str] | None], ...]:
+    return ("entities", scope.entities), ("books", scope.books)
+
+
+def _scope(limits: str) -> Scope:
+    return Scope(**{name: frozenset(some) for name, some in json.loads(limits or "{}").items()})
 
 
 @asynccontextmanager
@@ -70,10 +86,12 @@ async def app_for(service: Service) -> AsyncIterator[FastAPI]:
 
 
 @asynccontextmanager
-async def client_for(app: FastAPI, subject: str = "tester", *roles: Role) -> AsyncIterator[httpx.AsyncClient]:
+async def client_for(
+    app: FastAPI, subject: str = "tester", *roles: Role, scope: Scope = WHOLE_FIRM
+) -> AsyncIterator[httpx.AsyncClient]:
     """Return a client that calls the application as `subject` with `roles` (every role when none is named)."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    headers = as_caller(subject, *(roles or tuple(Role)))
+    headers = as_caller(subject, *(roles or tuple(Role)), scope=scope)
     async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers) as client:
         yield client
 
@@ -94,6 +112,29 @@ def _routes(app: FastAPI) -> Iterator[tuple[str, str]]:
                 yield method, path
         else:
             yield "GET", path
+
+
+def routes_reaching(app: FastAPI, reach: Reach) -> set[str]:
+    """Return the routes that show and change what is said, as their declarations have it: `GET /notes/{note_id}`."""
+    found = set()
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, APIRoute) and any(rule.reach is reach for rule in access_rules(route.dependant)):
+            found |= {f"{method} {context.path}" for method in context.methods or ()}
+    return found
+
+
+async def every_item(client: httpx.AsyncClient, path: str, **params: Any) -> list[dict[str, Any]]:
+    """Return what a list shows, page after page."""
+    items: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        answer = await client.get(path, params={**params, **({"cursor": cursor} if cursor else {})})
+        answer.raise_for_status()
+        items += answer.json()["items"]
+        cursor = answer.json()["next_cursor"]
+        if cursor is None:
+            return items
 
 
 def changing_routes(app: FastAPI) -> dict[str, str | None]:

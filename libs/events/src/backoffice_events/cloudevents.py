@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from backoffice_events.contracts.base import Event, XmlEvent, contract_of
+from backoffice_events.json_names import names_check
 from backoffice_events.limits import holds_nul, may_hold_odd_number, number_check, odd_numbers_marked
 from backoffice_events.records import MAX_VALUE_BYTES, Headers, Record
 
@@ -294,13 +295,16 @@ def _json_reader(contract: type[Event]) -> _Reader:
     decode_json: Callable[[bytes], Any] = msgspec.json.Decoder(contract).decode
     check = _number_check(contract)
     from_outside = contract.topic.from_outside
+    check_that_names_differ = names_check(contract)
 
     def read(_: str, value: bytes) -> Event:
         try:
             event: Event = decode_json(value)
             check(event)
-            if from_outside and may_hold_odd_number(value):
-                msgspec.convert(odd_numbers_marked(msgspec.json.decode(value)), contract)
+            if from_outside:
+                check_that_names_differ(value)
+                if may_hold_odd_number(value):
+                    msgspec.convert(odd_numbers_marked(msgspec.json.decode(value)), contract)
         except (ValueError, RecursionError) as error:
             raise UndecodableError(f"{contract.event_type}: {error}") from None
         if holds_nul(value):

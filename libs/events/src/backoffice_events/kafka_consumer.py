@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.consumer import fetcher
+from aiokafka.consumer import consumer, fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
-FETCH_BYTES: Final = 262_144
-"""With so much to fetch the broker waits for nothing more, where a reader lets events gather there."""
+from backoffice_events.gathering import GatheringFetcher, gathering
 
 _BATCH_LENGTH: Final = struct.Struct(
     ">8xi"
@@ -23,11 +22,17 @@ class KafkaConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is unty
     The protocol wants names in UTF-8, but brokers don't check it, and aiokafka can't get past such a record: one
     sender could stop a topic's consumers for good. Here the bytes at fault are read as escapes (`caf\\xe9`), so such
     a header is one of an unknown name.
+
+    gather: how long, in seconds, records may wait at the broker for others to be fetched with; 0: not at all.
     """
+
+    def __init__(self, *topics: str, gather: float = 0, **options: Any) -> None:
+        super().__init__(*topics, **(gathering(gather) if gather else {}), **options)
 
     async def start(self) -> None:
         """Connect to the cluster and, when topics are subscribed to, join the group."""
-        fetcher.MemoryRecords = _Records  # aiokafka has no other place to give it a parser
+        # aiokafka has no other place to give it a parser or a fetcher
+        fetcher.MemoryRecords, consumer.Fetcher = _Records, GatheringFetcher
         await super().start()
 
 

@@ -145,6 +145,28 @@ def test_a_number_that_no_column_holds_is_undecodable(number: str) -> None:
         decode(with_value(lambda value: value.replace(b'"190.25"', f'"{number}"'.encode())))
 
 
+@pytest.mark.parametrize(
+    "again",
+    [
+        b'"price":"190.25",',
+        b'"price" : "1",',
+        b'"pri\\u0063e":"1",',
+        b'"charges":[{"amount":"1","type":"OTHER","type":"STAMP_DUTY"}],',
+    ],
+)
+def test_a_name_that_is_given_twice_is_undecodable_and_named(again: bytes) -> None:
+    with pytest.raises(UndecodableError, match=r"'(price|type)' is given more than once"):
+        decode(with_value(lambda value: b"{" + again + value[1:]))
+
+
+def test_a_value_may_read_as_a_name_and_items_share_their_names() -> None:
+    charges = tuple(
+        Charge(type=kind, amount=Decimal(1)) for kind in (ChargeType.OTHER, ChargeType.STAMP_DUTY)
+    )
+    event = execution(book="price", charges=charges)
+    assert decode(record_of(event)).event == event
+
+
 ODD_NUMBERS = [
     "1_0",
     "_1",

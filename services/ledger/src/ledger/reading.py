@@ -6,10 +6,14 @@ from pydantic import StringConstraints
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backoffice_chassis import Principal, requires
+from backoffice_chassis import Principal, requires, scoped, shared
 from ledger.permissions import READ_BOOKS
 
-Reader = Annotated[Principal, requires(READ_BOOKS)]
+Reader = Annotated[Principal, scoped(READ_BOOKS)]
+ChartReader = Annotated[Principal, shared(READ_BOOKS)]
+"""The chart of accounts belongs to no book."""
+Controller = Annotated[Principal, requires(READ_BOOKS)]
+"""What proves the books proves all of them, or nothing."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=140, pattern=r"^[^\x00]*$")]
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Row, Table, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from backoffice_chassis import Principal
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES, TradeExecuted
 from backoffice_events.contracts.trading import TradeCaptured
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.integration
 
 CAPTURE = Capture(FixedReference(), max_trade_age=10, max_settlement_lag=90)
 CONSUMER = TradeConsumer(CAPTURE)
+OLGA = Principal("olga", frozenset())
 
 
 def undecodable(
@@ -81,7 +83,7 @@ async def test_a_good_trade_in_a_bad_envelope_waits_for_a_person(unit: UnitOfWor
     (entry,) = await rows(unit, repair_entry)
     assert entry.reasons[0]["message"] == "header ce_time is missing"
     outcome = await queue.resubmit(
-        unit, CAPTURE, entry.repair_id, changes={}, comment=None, actor="olga", expected=None
+        unit, CAPTURE, entry.repair_id, changes={}, comment=None, by=OLGA, expected=None
     )
     assert outcome.result is Result.CAPTURED
 
@@ -119,7 +121,7 @@ async def test_a_malformed_message_is_put_right_field_by_field(unit: UnitOfWork)
         entry.repair_id,
         changes={"quantity": "100", "version": 1},
         comment="typed by hand",
-        actor="olga",
+        by=OLGA,
         expected=1,
     )
     assert outcome.result is Result.CAPTURED
@@ -140,7 +142,7 @@ async def test_a_correction_waits_for_its_trade_in_repair(unit: UnitOfWork) -> N
         waiting[1].repair_id,
         changes={"book": "EQ-1"},
         comment=None,
-        actor="olga",
+        by=OLGA,
         expected=1,
     )
     (captured,) = await rows(unit, trade)

@@ -20,7 +20,7 @@ from simulators.counterparties.confirming import Counterparties
 from simulators.counterparties.settings import CounterpartySettings
 from simulators.market import REFERENCE_TOPICS, Market
 from simulators.record import OwnRecord
-from simulators.topics import decoded, poll, progress, reading, until_now
+from simulators.topics import asking, decoded, poll, progress, reading, until_now
 from simulators.trails import Trails
 
 log = structlog.get_logger(__name__)
@@ -53,10 +53,12 @@ async def _run(settings: CounterpartySettings, brokers: Brokers, stop: asyncio.E
         reading(brokers, REFERENCE_TOPICS) as facts,
         reading(brokers, [FRONTOFFICE_TRADES]) as trades,
         progress(brokers, _GROUP) as answered,
+        asking(brokers) as broker,
     ):
-        await _learn(market, facts)
         while not stop.is_set():
             records = await poll(trades)
+            if records:
+                await _learn(market, facts, broker)
             answered.note(records)
             for received in decoded(records):
                 trails.follow(received)
@@ -75,11 +77,10 @@ async def _run(settings: CounterpartySettings, brokers: Brokers, stop: asyncio.E
             await record.send(publisher, words)
             if mailroom.is_empty:
                 await answered.tell()
-            await _learn(market, facts)
 
 
-async def _learn(market: Market, facts: KafkaConsumer) -> None:
-    async for records in until_now(facts):
+async def _learn(market: Market, facts: KafkaConsumer, broker: KafkaConsumer) -> None:
+    async for records in until_now(facts, broker):
         for received in decoded(records):
             market.learn(received.event)
 

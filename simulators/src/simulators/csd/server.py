@@ -29,7 +29,7 @@ from simulators.csd.behaviour import Behaviour, Phase
 from simulators.csd.depository import Depository, Said
 from simulators.csd.settings import CsdSettings
 from simulators.record import OwnRecord
-from simulators.topics import Progress, decoded, poll, progress, reading, until_now
+from simulators.topics import Progress, asking, decoded, poll, progress, reading, until_now
 from simulators.trails import Trails
 
 log = structlog.get_logger(__name__)
@@ -80,14 +80,10 @@ async def _run(settings: CsdSettings, brokers: Brokers, stop: asyncio.Event) -> 
 
 
 async def _wait_for_topics(brokers: Brokers, stop: asyncio.Event) -> None:
-    consumer = KafkaConsumer(**brokers.options())
-    await consumer.start()
-    try:
-        while not stop.is_set() and (missing := _TOPICS - await consumer.topics()):
+    async with asking(brokers) as broker:
+        while not stop.is_set() and (missing := _TOPICS - await broker.topics()):
             log.info("waiting for topics", missing=sorted(missing))
             await _pause(stop)
-    finally:
-        await consumer.stop()
 
 
 async def _go_on(

@@ -1,4 +1,8 @@
-"""The issuer's HTTP surface: OpenID Connect discovery, JWKS, and the client credentials grant (RFC 6749 4.4)."""
+"""The issuer's HTTP surface: OpenID Connect discovery, JWKS, and the client credentials grant (RFC 6749 4.4).
+
+Whoever asks may limit their token to some of the firm's entities and books: fields `entities` and `books`, as often as
+needed. The answer says what the token is limited to.
+"""
 
 import base64
 import binascii
@@ -37,18 +41,20 @@ def create_app(settings: IssuerSettings, clock: Clock) -> FastAPI:
 
     @app.post("/token")
     async def token(request: Request) -> JSONResponse:
-        form = {
-            name: values[0] for name, values in parse_qs((await request.body()).decode("latin-1")).items()
-        }
+        fields = parse_qs((await request.body()).decode("latin-1"))
+        form = {name: values[0] for name, values in fields.items()}
         if form.get("grant_type") != "client_credentials":
             return _refused(400, "unsupported_grant_type", "Only client_credentials is taken.")
         client_id, secret = _credentials(request.headers.get("Authorization"), form)
         client = clients.authenticate(client_id, secret)
         if client is None:
             return _refused(401, "invalid_client", "Unknown client or wrong secret.")
-        access_token = key.sign(_claims(settings, clock, client_id, client))
+        limits = client.limits(fields.get("entities", []), fields.get("books", []))
+        if limits is None:
+            return _refused(400, "invalid_scope", "The client is limited to other entities or books.")
+        access_token = key.sign({**_claims(settings, clock, client_id, client), **limits})
         answer = {"access_token": access_token, "token_type": "Bearer", "expires_in": settings.token_seconds}
-        return JSONResponse(answer, headers=_NO_STORE)
+        return JSONResponse({**answer, **limits}, headers=_NO_STORE)
 
     return app
 

@@ -1,17 +1,31 @@
-"""Who may fetch a token, and for whom."""
+"""Who may fetch a token, for whom, and for how much of the firm."""
 
 import hmac
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, TypeAdapter
 
 
 class Client(BaseModel):
-    """One caller. subject: the person or system that its tokens speak for. roles: the jobs they hold."""
+    """One caller. subject: the person or system that its tokens speak for. roles: the jobs they hold.
+
+    entities, books: what its tokens are limited to; None: not limited.
+    """
 
     secret: str
     subject: str
     roles: list[str]
+    entities: list[str] | None = None
+    books: list[str] | None = None
+
+    def limits(self, entities: Sequence[str], books: Sequence[str]) -> dict[str, list[str]] | None:
+        """Return the limits of a token for whoever asks for these alone; None when that is more than the client may."""
+        asked = (("entities", self.entities, entities), ("books", self.books, books))
+        if any(own is not None and not set(some) <= set(own) for _, own, some in asked):
+            return None
+        limits = {name: list(some) or own for name, own, some in asked}
+        return {name: some for name, some in limits.items() if some is not None}
 
 
 _file = TypeAdapter(dict[str, Client])

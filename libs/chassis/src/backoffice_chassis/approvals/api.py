@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Query, Request
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 
 from backoffice_chassis.approvals import domain, store
 from backoffice_chassis.approvals.domain import Approval, DecisionRefusedError, Status
@@ -23,15 +23,15 @@ from backoffice_chassis.http.problems import Problem, conflict, forbidden, not_f
 from backoffice_chassis.http.routing import Router, Unit
 from backoffice_chassis.http.vocabulary import Id
 from backoffice_chassis.resources import resources_of
-from backoffice_chassis.security.access import requires
+from backoffice_chassis.security.access import scoped
 from backoffice_chassis.security.permissions import Permission
 from backoffice_chassis.security.principal import Principal, Role
 from backoffice_events.messaging import UnitOfWork
 
 USE_APPROVALS = Permission("use-approvals", *(role for role in Role if role is not Role.FRONT_OFFICE))
-"""Everybody in the firm; what they see and decide on is a matter of its kind."""
+"""Everybody in the firm; what they see and decide on is a matter of its kind, and of what their token is limited to."""
 
-Somebody = Annotated[Principal, requires(USE_APPROVALS)]
+Somebody = Annotated[Principal, scoped(USE_APPROVALS)]
 Recorder = Annotated[Audit, audits("approval")]
 
 router = Router(prefix="/approvals", tags=["approvals"])
@@ -46,8 +46,7 @@ async def list_approvals(
     wanted: Annotated[ApprovalsWanted, Query()],
 ) -> Page[ApprovalView]:
     """List what waits for a second person, or was decided, the oldest first; everybody sees what they may decide on."""
-    kinds = resources_of(request).approvals.seen_by(principal)
-    query = _matching(wanted).where(approval.c.kind.in_(kinds))
+    query = _matching(wanted).where(resources_of(request).approvals.seen_by(principal))
     rows, cursor = await fetch_page(unit.connection, query, (approval.c.approval_id,), paging)
     return Page(items=[ApprovalView.model_validate(row) for row in rows], next_cursor=cursor)
 
@@ -55,10 +54,8 @@ async def list_approvals(
 @router.get("/{approval_id}")
 async def get_approval(approval_id: Id, request: Request, unit: Unit, principal: Somebody) -> ApprovalStory:
     """Show an approval with its history."""
-    story = await _story(unit, approval_id)
-    if story.kind not in resources_of(request).approvals.seen_by(principal):
-        raise not_found("approval", approval_id)
-    return story
+    await _require(unit, approval_id, resources_of(request).approvals.seen_by(principal))
+    return await _story(unit, approval_id)
 
 
 @router.post("/{approval_id}/approve")
@@ -103,10 +100,18 @@ async def _to_decide(
     """Return an approval, locked, and its kind. Raises 404, and 403 for who may not decide on its kind."""
     proposed = await store.locked(unit, approval_id)
     kind = resources_of(request).approvals.named(proposed.kind)
+    await _require(unit, approval_id, kind.rows(principal.scope))
     if not kind.permission.held_by(principal):
         roles = ", ".join(sorted(kind.permission.roles))
         raise forbidden(f"To {kind.permission.name} needs one of the roles: {roles}.")
     return proposed, kind
+
+
+async def _require(unit: UnitOfWork, approval_id: str, condition: ColumnElement[bool]) -> None:
+    """Raise 404 unless there is an approval that fulfils a condition."""
+    query = select(approval.c.approval_id).where(approval.c.approval_id == approval_id, condition)
+    if (await unit.connection.execute(query)).one_or_none() is None:
+        raise not_found("approval", approval_id)
 
 
 def _decided(proposed: Approval, status: Status, principal: Principal, unit: UnitOfWork) -> Approval:

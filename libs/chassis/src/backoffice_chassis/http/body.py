@@ -9,12 +9,13 @@ from starlette.types import Message, Receive
 
 from backoffice_chassis.http.admission import Place
 from backoffice_chassis.http.problems import Problem
+from backoffice_events.json_names import object_of
 
 _LONGEST_NUMBER = 64
 
 
 class JsonRequest(Request):
-    """A request whose JSON is RFC 8259 and no more: no NaN or Infinity, no endless digits, no bottomless nesting.
+    """A request whose JSON is RFC 8259 and no more: no NaN or Infinity, no name twice, no endless digits or nesting.
 
     Fractions become `Decimal`, so that an amount keeps every digit it was sent with.
     """
@@ -28,6 +29,7 @@ class JsonRequest(Request):
                 parse_float=_fraction,
                 parse_int=_integer,
                 parse_constant=_refuse_constant,
+                object_pairs_hook=object_of,
             )
         except UnicodeDecodeError as error:
             raise _malformed(f"The body is not UTF-8: byte {error.start} can't be decoded.") from error
@@ -35,6 +37,8 @@ class JsonRequest(Request):
             raise _malformed("The body is nested too deeply.") from error
         except json.JSONDecodeError as error:
             raise _malformed(f"{error.msg} at line {error.lineno}, column {error.colno}.") from error
+        except ValueError as error:
+            raise _malformed(f"{error}.") from error
 
 
 def limited(request: Request, most: int, place: Place) -> Receive:

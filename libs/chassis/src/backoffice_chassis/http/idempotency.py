@@ -11,6 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis.http.problems import FieldError, Problem, conflict, invalid
+from backoffice_chassis.security.principal import Principal
+from backoffice_chassis.security.scope import Scope
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -31,7 +33,10 @@ _KEEP = text(
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """One POST under a key. The key is the caller's own: another subject or another path never meets it."""
+    """One POST under a key. The key is the caller's own: another subject or another path never meets it.
+
+    What somebody was answered is not given to a token of theirs that is limited to other entities or books.
+    """
 
     subject: str
     route: str
@@ -49,10 +54,13 @@ class IdempotentRequest:
                 [FieldError(f"/header/{HEADER}", f"must be 1 to {_LONGEST_KEY} printable ASCII characters")]
             )
         route = f"{request.method} {quote(request.scope['path'])}"
-        digest = hashlib.sha256(f"{route}?{request.url.query}\n".encode() + await request.body()).digest()
+        principal: Principal = request.state.principal
+        limits = "" if principal.scope.whole_firm else f"{_listed(principal.scope)}\n"
+        asked = f"{route}?{request.url.query}\n{limits}".encode() + await request.body()
+        digest = hashlib.sha256(asked).digest()
         if len(route) > _LONGEST_ROUTE:
             route = hashlib.sha256(route.encode()).hexdigest()
-        return cls(request.state.principal.subject, route, key, digest)
+        return cls(principal.subject, route, key, digest)
 
     async def stored_answer(self, connection: AsyncConnection) -> Response | None:
         """Return what the first request was answered, None when this is the first.
@@ -97,3 +105,7 @@ class IdempotentRequest:
 
     def _identity(self) -> dict[str, str]:
         return {"subject": self.subject, "route": self.route, "key": self.key}
+
+
+def _listed(scope: Scope) -> str:
+    return json.dumps([some if some is None else sorted(some) for some in (scope.entities, scope.books)])

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from backoffice_chassis.security.scope import WHOLE_FIRM, Scope
+
 
 class Role(StrEnum):
     """A job in the firm, as the token's `roles` claim names it."""
@@ -20,9 +22,10 @@ class Role(StrEnum):
 class Principal:
     """Who is calling. subject: the person (the token's `sub`): two tokens of one person are one principal, which is
     what maker ≠ checker compares. roles: the jobs that the issuer vouches for. client: the application that the token
-    was issued to.
+    was issued to. scope: what the token is limited to.
     """
 
     subject: str
     roles: frozenset[Role]
     client: str | None = None
+    scope: Scope = WHOLE_FIRM

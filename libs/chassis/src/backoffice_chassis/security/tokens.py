@@ -1,6 +1,7 @@
 """Bearer tokens: JWTs as OpenID Connect shapes them (RFC 7519), judged by signature, issuer, audience, time."""
 
 import math
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +11,12 @@ from backoffice_chassis.clock import Clock
 from backoffice_chassis.http.problems import MISSING_TOKEN, unauthenticated
 from backoffice_chassis.security.keys import ALGORITHMS, IssuerKeys
 from backoffice_chassis.security.principal import Principal, Role
+from backoffice_chassis.security.scope import Scope
 
 _LONGEST_TOKEN = 8192
 _ROLES = {role.value: role for role in Role}
+_LEI = re.compile(r"[A-Z0-9]{18}[0-9]{2}")
+_BOOK = re.compile(r"[^\x00-\x1f\x7f]{1,140}")
 
 
 class TokenVerifier:
@@ -87,7 +91,27 @@ def _principal_of(claims: dict[str, Any]) -> Principal:
     if not isinstance(subject, str) or not 0 < len(subject) <= 140 or not subject.isprintable():
         raise unauthenticated("The token's `sub` must name a person in 1 to 140 printable characters.")
     known = (_ROLES.get(role) for role in roles if isinstance(role, str)) if isinstance(roles, list) else ()
-    return Principal(subject, frozenset(role for role in known if role), _client_of(claims))
+    return Principal(
+        subject, frozenset(role for role in known if role), _client_of(claims), _scope_of(claims)
+    )
+
+
+def _scope_of(claims: dict[str, Any]) -> Scope:
+    """Return what the token is limited to. A limit that names nothing, or not what it should, is no token at all."""
+    return Scope(
+        entities=_limit(claims, "entities", _LEI, "LEIs of the firm's own legal entities"),
+        books=_limit(claims, "books", _BOOK, "ids of books"),
+    )
+
+
+def _limit(claims: dict[str, Any], name: str, form: re.Pattern[str], what: str) -> frozenset[str] | None:
+    if name not in claims:
+        return None
+    values = claims[name]
+    listed = isinstance(values, list) and len(values) > 0
+    if not listed or not all(isinstance(value, str) and form.fullmatch(value) for value in values):
+        raise unauthenticated(f"The token's `{name}` must list {what}: at least one, or be left out for all.")
+    return frozenset(values)
 
 
 def _client_of(claims: dict[str, Any]) -> str | None:

@@ -163,7 +163,7 @@ class ConsumerSpec:
     handle: Handler
     ordered: bool = False
     undecodable: UndecodableHandler | None = None
-    gather: float = 0.25
+    gather: float = 0.5
     projections: tuple[Projection, ...] = ()
 
     @property

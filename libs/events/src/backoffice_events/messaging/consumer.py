@@ -11,7 +11,7 @@ from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from backoffice_events.brokers import Brokers
-from backoffice_events.kafka_consumer import FETCH_BYTES, KafkaConsumer
+from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.messaging import telemetry, topics
 from backoffice_events.messaging.batch import ConsumerSpec
 from backoffice_events.messaging.breaker import DeadLetterCap, DeadLetterCapError
@@ -20,7 +20,7 @@ from backoffice_events.messaging.processor import Processor
 from backoffice_events.messaging.unit import Transactions
 from backoffice_events.records import Record
 
-COMMIT_SECONDS: Final = 0.5
+COMMIT_SECONDS: Final = 1.0
 """How long offsets may wait for their commit: after a crash the inbox knows what comes again."""
 
 Fetched = Mapping[TopicPartition, Sequence[Any]]
@@ -134,8 +134,7 @@ class Consumer:
             session_timeout_ms=round(options.session_timeout * 1000),
             heartbeat_interval_ms=round(options.heartbeat * 1000),
             rebalance_timeout_ms=round(options.rebalance_timeout * 1000),
-            fetch_min_bytes=FETCH_BYTES,
-            fetch_max_wait_ms=round(self.spec.gather * 1000),
+            gather=self.spec.gather,
             max_poll_interval_ms=round(options.stall * 1000),
         )
 

@@ -21,7 +21,7 @@ from backoffice_chassis import (
     etag,
     fetch_page,
     not_found,
-    requires,
+    scoped,
 )
 from backoffice_chassis.approvals import store
 from backoffice_chassis.approvals.schemas import ApprovalView
@@ -29,6 +29,7 @@ from backoffice_chassis.http.vocabulary import Id, ShortText
 from backoffice_events.messaging import UnitOfWork
 from compliance.cases import resolution
 from compliance.cases.domain import CaseError, CaseStatus
+from compliance.cases.repository import in_scope
 from compliance.cases.resolution import Taken
 from compliance.cases.schemas import Assignment, CaseStory, CaseView, Proposal, StepView
 from compliance.cases.tables import case_step, compliance_case
@@ -37,8 +38,8 @@ from compliance.permissions import READ_CASES, WORK_CASES
 
 router = Router(prefix="/cases", tags=["cases"])
 
-Officer = Annotated[Principal, requires(WORK_CASES)]
-Reader = Annotated[Principal, requires(READ_CASES)]
+Officer = Annotated[Principal, scoped(WORK_CASES)]
+Reader = Annotated[Principal, scoped(READ_CASES)]
 Recorder = Annotated[Audit, audits("case")]
 
 
@@ -46,7 +47,7 @@ Recorder = Annotated[Audit, audits("case")]
 async def list_cases(
     unit: Unit,
     paging: Paging,
-    _: Reader,
+    principal: Reader,
     *,
     status: Annotated[list[CaseStatus] | None, Query(description="One or more; default: all.")] = None,
     assigned_to: Annotated[ShortText | None, Query(description="Subject of the assignee.")] = None,
@@ -54,7 +55,7 @@ async def list_cases(
     trade_id: Annotated[Id | None, Query()] = None,
 ) -> Page[CaseView]:
     """List cases, the oldest first."""
-    query = select(compliance_case)
+    query = select(compliance_case).where(in_scope(principal.scope))
     if status:
         query = query.where(compliance_case.c.status.in_(status))
     if assigned_to is not None:
@@ -68,13 +69,15 @@ async def list_cases(
 
 
 @router.get("/{case_id}")
-async def get_case(case_id: Id, unit: Unit, _: Reader, response: Response) -> CaseStory:
+async def get_case(case_id: Id, unit: Unit, principal: Reader, response: Response) -> CaseStory:
     """Show a case with its history."""
+    await _require_in_scope(case_id, unit, principal)
     return await _story(unit, case_id, response)
 
 
-async def _current(case_id: Id, unit: Unit, expected: IfMatch) -> str:
-    """Make sure that the case is the one that the caller read, when they said which, and stays so till the end."""
+async def _current(case_id: Id, unit: Unit, principal: Officer, expected: IfMatch) -> str:
+    """Make sure that the case is in scope and, when the caller said which they read, that one, and stays so."""
+    await _require_in_scope(case_id, unit, principal)
     if expected is not None:
         case, _ = await resolution.locked(unit, case_id)
         if case is not None:
@@ -111,6 +114,15 @@ async def propose(
     )
     await audit.record(unit, case_id, before=case, after=made)
     return ApprovalView.model_validate(made)
+
+
+async def _require_in_scope(case_id: str, unit: UnitOfWork, principal: Principal) -> None:
+    """Raise 404 unless there is such a case in the caller's scope."""
+    query = select(compliance_case.c.case_id).where(
+        compliance_case.c.case_id == case_id, in_scope(principal.scope)
+    )
+    if (await unit.connection.execute(query)).one_or_none() is None:
+        raise not_found("case", case_id)
 
 
 async def _done(audit: Audit, unit: UnitOfWork, case_id: str, step: Awaitable[Taken | None]) -> None:

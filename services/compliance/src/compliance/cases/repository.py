@@ -4,16 +4,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backoffice_chassis import Scope
 from backoffice_events.messaging import bulk
 from compliance.cases.domain import Case, CaseStatus, Opening, Resolution, Step
 from compliance.cases.tables import case_step, compliance_case
+from compliance.checks.scoping import opened_in_scope
 
 _VERSIONS = select(compliance_case.c.case_id, compliance_case.c.version).where(
     compliance_case.c.case_id == any_(bindparam("ids", type_=ARRAY(Uuid(as_uuid=False))))
 )
+
+
+def in_scope(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition that a case is in scope: by the trade that was held."""
+    return opened_in_scope(compliance_case.c.decision_id, scope)
 
 
 async def open_cases(connection: AsyncConnection, opened: Sequence[Opening], now: datetime) -> None:

@@ -6,12 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from sqlalchemy import ColumnElement, Text, cast, select
 
-from backoffice_chassis import Approval, ApprovalKind, conflict, not_found
+from backoffice_chassis import Approval, ApprovalKind, Scope, conflict, not_found
+from backoffice_chassis.approvals.tables import approval
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import UnitOfWork
 from compliance.cases import domain, repository
 from compliance.cases.domain import Case, CaseError, CaseStatus, Resolution, Step
+from compliance.cases.tables import compliance_case
 from compliance.checks import repository as checks
 from compliance.checks.announcements import announcement
 from compliance.checks.assessment import Decision, TradeState
@@ -99,7 +102,14 @@ class Terms(msgspec.Struct, frozen=True):
     resolution: Resolution
 
 
-RESOLUTIONS = ApprovalKind("case-resolution", WORK_CASES, timedelta(days=7), put_into_force)
+def _within(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition that an approval is about a case in scope."""
+    return approval.c.object_id.in_(
+        select(cast(compliance_case.c.case_id, Text)).where(repository.in_scope(scope))
+    )
+
+
+RESOLUTIONS = ApprovalKind("case-resolution", WORK_CASES, timedelta(days=7), put_into_force, _within)
 
 
 async def _carry_out(unit: UnitOfWork, case: Case, state: TradeState) -> None:

@@ -16,8 +16,10 @@ from backoffice_chassis import (
     fetch_page,
     not_found,
     requires,
+    scoped,
 )
 from backoffice_chassis.http.vocabulary import Id
+from compliance.checks import scoping
 from compliance.checks.domain import Inputs, Status
 from compliance.checks.rulings import examine
 from compliance.checks.schemas import DecisionRecord, DecisionView, Replay
@@ -27,7 +29,8 @@ from compliance.rules import repository as rules
 
 router = Router(prefix="/decisions", tags=["decisions"])
 
-Reader = Annotated[Principal, requires(READ_DECISIONS)]
+Reader = Annotated[Principal, scoped(READ_DECISIONS)]
+Replayer = Annotated[Principal, requires(READ_DECISIONS)]
 
 _SHOWN = [column for column in decision.c if column is not decision.c.inputs]
 
@@ -36,14 +39,14 @@ _SHOWN = [column for column in decision.c if column is not decision.c.inputs]
 async def list_decisions(
     unit: Unit,
     paging: Paging,
-    _: Reader,
+    principal: Reader,
     *,
     trade_id: Annotated[Id | None, Query()] = None,
     outcome: Annotated[Status | None, Query()] = None,
     latest: Annotated[bool, Query(description="Only the decision that stands on each trade.")] = False,
 ) -> Page[DecisionView]:
     """List decisions, the oldest first."""
-    query = select(*_SHOWN)
+    query = select(*_SHOWN).where(scoping.in_scope(principal.scope))
     if latest:
         query = query.join(trade, trade.c.decision_id == decision.c.decision_id)
     if trade_id is not None:
@@ -51,21 +54,22 @@ async def list_decisions(
     if outcome is not None:
         query = query.where(decision.c.status == outcome)
     rows, cursor = await fetch_page(unit.connection, query, (decision.c.decision_id,), paging)
-    return Page(items=[DecisionView.model_validate(row._mapping) for row in rows], next_cursor=cursor)
+    items = [DecisionView.model_validate(scoping.shown(dict(row._mapping), principal.scope)) for row in rows]
+    return Page(items=items, next_cursor=cursor)
 
 
 @router.get("/{decision_id}")
-async def get_decision(decision_id: Id, unit: Unit, _: Reader) -> DecisionRecord:
-    """Show a decision with all that it stood on."""
-    query = select(decision).where(decision.c.decision_id == decision_id)
+async def get_decision(decision_id: Id, unit: Unit, principal: Reader) -> DecisionRecord:
+    """Show a decision with all that it stood on; to whoever is limited to some books, with its trade alone."""
+    query = select(decision).where(decision.c.decision_id == decision_id, scoping.in_scope(principal.scope))
     row = (await unit.connection.execute(query)).one_or_none()
     if row is None:
         raise not_found("decision", decision_id)
-    return DecisionRecord.model_validate(row._mapping)
+    return DecisionRecord.model_validate(scoping.shown(dict(row._mapping), principal.scope))
 
 
 @router.get("/{decision_id}/replay")
-async def replay_decision(decision_id: Id, unit: Unit, _: Reader) -> Replay:
+async def replay_decision(decision_id: Id, unit: Unit, _: Replayer) -> Replay:
     """Run the checks again on the stored inputs, under the rules that were approved then."""
     columns = (cast(decision.c.inputs, Text).label("inputs"), decision.c.findings, decision.c.rules_version)
     query = select(*columns).where(decision.c.decision_id == decision_id)

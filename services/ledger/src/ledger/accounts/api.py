@@ -36,7 +36,7 @@ from ledger.accounts.schemas import (
     TrialBalanceLine,
 )
 from ledger.permissions import MAINTAIN_ACCOUNTS
-from ledger.reading import Currency, Name, Reader, hold_view
+from ledger.reading import ChartReader, Currency, Name, Reader, hold_view
 
 router: Final = Router(tags=["accounts"])
 
@@ -46,14 +46,14 @@ Recorder = Annotated[Audit, audits("account")]
 
 
 @router.get("/accounts")
-async def list_accounts(unit: Unit, _: Reader, page: Paging) -> Page[Account]:
+async def list_accounts(unit: Unit, _: ChartReader, page: Paging) -> Page[Account]:
     """Return the chart of accounts."""
     rows, cursor = await repository.accounts(unit.connection, page)
     return Page(items=[Account(**row._mapping) for row in rows], next_cursor=cursor)
 
 
 @router.get("/accounts/{code}")
-async def get_account(code: Code, unit: Unit, _: Reader, response: Response) -> Account:
+async def get_account(code: Code, unit: Unit, _: ChartReader, response: Response) -> Account:
     """Return one account; its ETag is needed to open or close it."""
     return _answer(await _existing(unit, code), response)
 
@@ -97,12 +97,15 @@ async def open_account(
 @router.get("/trial-balance")
 async def get_trial_balance(
     unit: Unit,
-    _: Reader,
+    principal: Reader,
     as_of: Annotated[date | None, Query(description="Last day of the books that counts.")] = None,
     book: Annotated[Name | None, Query()] = None,
 ) -> TrialBalance:
-    """Return the balance of every account and currency up to the end of a day, and the column totals."""
-    rows = await repository.trial_balance(unit.connection, as_of, book)
+    """Return the balance of every account and currency up to the end of a day, and the column totals.
+
+    To whoever is limited to some entities or books, what those come to.
+    """
+    rows = await repository.trial_balance(unit.connection, principal.scope, as_of, book)
     lines = [_trial_balance_line(row) for row in rows]
     totals = _totals(lines)
     balanced = all(total.debit == total.credit for total in totals)
@@ -114,17 +117,17 @@ async def get_statement(
     *,
     code: Code,
     unit: Unit,
-    _: Reader,
+    principal: Reader,
     page: Paging,
     currency: Annotated[Currency, Query(description="ISO 4217 code.")],
     date_from: Annotated[date | None, Query()] = None,
     date_to: Annotated[date | None, Query()] = None,
     book: Annotated[Name | None, Query()] = None,
 ) -> Statement:
-    """Return an account's opening balance, its lines a page at a time, and its closing balance."""
+    """Return an account's opening balance, its lines a page at a time, and its closing balance, of books in scope."""
     await hold_view(unit.connection)
     await _existing(unit, code)
-    period = Period(code, currency, date_from, date_to, book)
+    period = Period(code, currency, date_from, date_to, book, principal.scope)
     opening, closing = await repository.opening_and_closing(unit.connection, period)
     rows, cursor = await repository.statement_lines(unit.connection, period, page)
     return Statement(

@@ -5,10 +5,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import FromClause, Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backoffice_chassis import PageRequest, fetch_page
+from backoffice_chassis import PageRequest, Scope, fetch_page
 from backoffice_events.messaging import bulk
 from ledger.accounts.domain import AccountStatus
 from ledger.accounts.tables import account, account_balance, account_status_change
@@ -24,6 +24,7 @@ class Period:
     date_from: date | None
     date_to: date | None
     book: str | None
+    scope: Scope
 
 
 async def closed_accounts(connection: AsyncConnection) -> frozenset[str]:
@@ -61,9 +62,11 @@ async def change_status(
     )
 
 
-async def trial_balance(connection: AsyncConnection, as_of: date | None, book: str | None) -> list[Row[Any]]:
-    """Return debit and credit turnover of each account and currency up to the end of a day."""
-    balance = account_balance
+async def trial_balance(
+    connection: AsyncConnection, scope: Scope, as_of: date | None, book: str | None
+) -> list[Row[Any]]:
+    """Return debit and credit turnover of each account and currency in scope up to the end of a day."""
+    balance = _balances(scope)
     query = (
         select(
             account.c.code,
@@ -85,8 +88,8 @@ async def trial_balance(connection: AsyncConnection, as_of: date | None, book: s
 
 
 async def opening_and_closing(connection: AsyncConnection, period: Period) -> tuple[Decimal, Decimal]:
-    """Return the balances before the first and after the last day, from the rollups; a debit balance is positive."""
-    balance = account_balance
+    """Return the balances before the first and after the last day; a debit balance is positive."""
+    balance = _balances(period.scope)
     net = balance.c.debit - balance.c.credit
     before = balance.c.posting_date < period.date_from if period.date_from else None
     opening = func.sum(net).filter(before) if before is not None else func.sum(0)
@@ -99,6 +102,26 @@ async def opening_and_closing(connection: AsyncConnection, period: Period) -> tu
         query = query.where(balance.c.book == period.book)
     first, last = (await connection.execute(query)).one()
     return Decimal(first), Decimal(last)
+
+
+def _balances(scope: Scope) -> FromClause:
+    """Return what the balances in scope add up from: the rollups by book or, by entity, the lines themselves."""
+    if scope.whole_firm:
+        return account_balance
+    if scope.entities is None:
+        own = scope.rows(entity_lei=None, book=account_balance.c.book)
+        return select(account_balance).where(own).subquery()
+    line = journal_line
+    lines = select(
+        line.c.posting_date,
+        line.c.account_code,
+        line.c.currency,
+        journal.c.book,
+        func.greatest(line.c.amount, 0).label("debit"),
+        func.greatest(-line.c.amount, 0).label("credit"),
+    ).join(journal, journal.c.journal_id == line.c.journal_id)
+    own = scope.rows(entity_lei=journal.c.entity_lei, book=journal.c.book)
+    return lines.where(own).subquery()
 
 
 async def statement_lines(
@@ -119,6 +142,7 @@ async def statement_lines(
         )
         .join(journal, journal.c.journal_id == line.c.journal_id)
         .where(line.c.account_code == period.account, line.c.currency == period.currency)
+        .where(period.scope.rows(entity_lei=journal.c.entity_lei, book=journal.c.book))
     )
     order = [line.c.posting_date, line.c.journal_id, line.c.line_number]
     return await fetch_page(connection, _within(query, period), order, page)

@@ -17,13 +17,13 @@ from ledger.controls.schemas import (
     TradeAmounts,
     TradeExtract,
 )
-from ledger.reading import Reader, hold_view
+from ledger.reading import Controller, hold_view
 
 router: Final = Router(tags=["controls"])
 
 
 @router.get("/control-totals")
-async def get_control_totals(unit: Unit, _: Reader) -> ControlTotals:
+async def get_control_totals(unit: Unit, _: Controller) -> ControlTotals:
     """Prove the books: balanced, complete, nothing twice, rollups equal to lines. Reads every line."""
     await hold_view(unit.connection)
     counts = await repository.counts(unit.connection)
@@ -49,7 +49,7 @@ async def get_control_totals(unit: Unit, _: Reader) -> ControlTotals:
 
 
 @router.get("/trades")
-async def list_trades(unit: Unit, _: Reader, page: Paging) -> Page[TradeExtract]:
+async def list_trades(unit: Unit, _: Controller, page: Paging) -> Page[TradeExtract]:
     """Return, trade by trade, which journals exist and what they leave unsettled, failing and settled."""
     await hold_view(unit.connection)
     trades, cursor = await repository.trade_ids(unit.connection, page)

@@ -44,19 +44,19 @@ def _filter(
 
 @router.get("/journals")
 async def search_journals(
-    unit: Unit, _: Reader, page: Paging, wanted: Annotated[JournalFilter, Depends(_filter)]
+    unit: Unit, principal: Reader, page: Paging, wanted: Annotated[JournalFilter, Depends(_filter)]
 ) -> Page[JournalDocument]:
     """Return journals in the order they were posted, whole."""
     await hold_view(unit.connection)
-    rows, cursor = await queries.search(unit.connection, wanted, page)
+    rows, cursor = await queries.search(unit.connection, wanted, principal.scope, page)
     return Page(items=await _documents(unit, rows), next_cursor=cursor)
 
 
 @router.get("/journals/{journal_id}")
-async def get_journal(journal_id: UUID, unit: Unit, _: Reader) -> JournalDocument:
+async def get_journal(journal_id: UUID, unit: Unit, principal: Reader) -> JournalDocument:
     """Return one journal, whole, with what it reverses and what reverses it."""
     await hold_view(unit.connection)
-    found = await queries.find(unit.connection, str(journal_id))
+    found = await queries.find(unit.connection, str(journal_id), principal.scope)
     if found is None:
         raise not_found("journal", str(journal_id))
     (document,) = await _documents(unit, [found])

@@ -7,10 +7,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backoffice_chassis import PageRequest, fetch_page
+from backoffice_chassis import PageRequest, Scope, fetch_page
 from ledger.journals.domain import JournalKind
 from ledger.journals.tables import journal, journal_line
 from ledger.positions.tables import stock_movement
@@ -29,16 +29,22 @@ class JournalFilter:
     date_to: date | None = None
 
 
+def in_scope(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition that a journal is in scope: by the book and entity that it was posted for."""
+    return scope.rows(entity_lei=journal.c.entity_lei, book=journal.c.book)
+
+
 async def search(
-    connection: AsyncConnection, wanted: JournalFilter, page: PageRequest
+    connection: AsyncConnection, wanted: JournalFilter, scope: Scope, page: PageRequest
 ) -> tuple[list[Row[Any]], str | None]:
-    """Return one page of journals in the order they were posted."""
-    return await fetch_page(connection, _where(_whole(), wanted), [journal.c.journal_id], page)
+    """Return one page of the journals in scope in the order they were posted."""
+    query = _where(_whole().where(in_scope(scope)), wanted)
+    return await fetch_page(connection, query, [journal.c.journal_id], page)
 
 
-async def find(connection: AsyncConnection, journal_id: str) -> Row[Any] | None:
-    """Return one journal, None when there is none."""
-    query = _whole().where(journal.c.journal_id == journal_id)
+async def find(connection: AsyncConnection, journal_id: str, scope: Scope) -> Row[Any] | None:
+    """Return one journal, None when there is none in scope."""
+    query = _whole().where(journal.c.journal_id == journal_id, in_scope(scope))
     found: Row[Any] | None = (await connection.execute(query)).one_or_none()
     return found
 

@@ -7,6 +7,7 @@ from fastapi import Query
 
 from backoffice_chassis import Page, Paging, Router, Unit
 from ledger.positions import repository
+from ledger.positions.repository import Wanted
 from ledger.positions.schemas import Position
 from ledger.reading import Name, Reader
 
@@ -14,14 +15,16 @@ router: Final = Router(tags=["positions"])
 
 
 @router.get("/positions")
-async def list_positions(
+async def list_positions(  # noqa: PLR0917  what a request may say
     unit: Unit,
-    _: Reader,
+    principal: Reader,
     page: Paging,
     as_of: Annotated[date | None, Query(description="Last day of the books that counts.")] = None,
     book: Annotated[Name | None, Query()] = None,
     isin: Annotated[Name | None, Query()] = None,
 ) -> Page[Position]:
     """Return what each book holds of each instrument: settled, in flight and failing."""
-    rows, cursor = await repository.positions(unit.connection, as_of, book, isin, page)
+    rows, cursor = await repository.positions(
+        unit.connection, principal.scope, Wanted(as_of, book, isin), page
+    )
     return Page(items=[Position(**row._mapping) for row in rows], next_cursor=cursor)

@@ -17,7 +17,7 @@ from backoffice_chassis import (
     conflict,
     etag,
     not_found,
-    requires,
+    scoped,
 )
 from backoffice_chassis.http.vocabulary import Id
 from settlement.exceptions import queue
@@ -30,8 +30,8 @@ from settlement.exceptions.schemas import (
 )
 from settlement.permissions import READ_EXCEPTIONS, WORK_EXCEPTIONS
 
-Reader = Annotated[Principal, requires(READ_EXCEPTIONS)]
-Worker = Annotated[Principal, requires(WORK_EXCEPTIONS)]
+Reader = Annotated[Principal, scoped(READ_EXCEPTIONS)]
+Worker = Annotated[Principal, scoped(WORK_EXCEPTIONS)]
 Recorder = Annotated[Audit, audits("exception")]
 
 router = Router(prefix="/exceptions", tags=["exceptions"])
@@ -39,17 +39,20 @@ router = Router(prefix="/exceptions", tags=["exceptions"])
 
 @router.get("")
 async def list_exceptions(
-    unit: Unit, paging: Paging, _: Reader, wanted: Annotated[ExceptionFilters, Query()]
+    unit: Unit, paging: Paging, principal: Reader, wanted: Annotated[ExceptionFilters, Query()]
 ) -> Page[ExceptionView]:
     """List exceptions, oldest first, narrowed by what is given."""
-    rows, cursor = await queue.page_of(unit.connection, wanted.model_dump(exclude_none=True), paging)
+    filters = wanted.model_dump(exclude_none=True)
+    rows, cursor = await queue.page_of(unit.connection, filters, principal.scope, paging)
     return Page(items=[ExceptionView.model_validate(row) for row in rows], next_cursor=cursor)
 
 
 @router.get("/{exception_id}")
-async def get_exception(exception_id: Id, unit: Unit, _: Reader, response: Response) -> ExceptionStory:
+async def get_exception(
+    exception_id: Id, unit: Unit, principal: Reader, response: Response
+) -> ExceptionStory:
     """Show an exception with all that was done about it."""
-    return await _story(unit, exception_id, response)
+    return await _story(unit, exception_id, principal, response)
 
 
 @router.post("/{exception_id}/assign")
@@ -64,7 +67,7 @@ async def assign_exception(
     response: Response,
 ) -> ExceptionStory:
     """Give an open exception an owner."""
-    before = await _open_for_change(unit, exception_id, expected)
+    before = await _open_for_change(unit, exception_id, principal, expected)
     await queue.assign(
         unit.connection,
         exception_id,
@@ -73,7 +76,7 @@ async def assign_exception(
         comment=new.comment,
         now=unit.now,
     )
-    return await _recorded(audit, unit, before, response)
+    return await _recorded(audit, unit, before, principal, response)
 
 
 @router.post("/{exception_id}/resolve")
@@ -88,24 +91,28 @@ async def resolve_exception(
     response: Response,
 ) -> ExceptionStory:
     """Say what was done about an open exception, and take it off the queue."""
-    before = await _open_for_change(unit, exception_id, expected)
+    before = await _open_for_change(unit, exception_id, principal, expected)
     await queue.resolve(
         unit.connection, exception_id, actor=principal.subject, comment=done.comment, now=unit.now
     )
-    return await _recorded(audit, unit, before, response)
+    return await _recorded(audit, unit, before, principal, response)
 
 
-async def _recorded(audit: Audit, unit: Unit, before: dict[str, Any], response: Response) -> ExceptionStory:
+async def _recorded(
+    audit: Audit, unit: Unit, before: dict[str, Any], principal: Principal, response: Response
+) -> ExceptionStory:
     """Record what became of an exception, and answer it."""
-    story = await _story(unit, before["exception_id"], response)
+    story = await _story(unit, before["exception_id"], principal, response)
     seen = ExceptionView.model_validate(before)
     done = {**story.model_dump(exclude={"history"}), "comment": story.history[-1].comment}
     await audit.record(unit, seen.exception_id, before=seen, after=done)
     return story
 
 
-async def _open_for_change(unit: Unit, exception_id: str, expected: int | None) -> dict[str, Any]:
-    found = _found(await queue.one(unit.connection, exception_id, lock=True), exception_id)
+async def _open_for_change(
+    unit: Unit, exception_id: str, principal: Principal, expected: int | None
+) -> dict[str, Any]:
+    found = _found(await queue.one(unit.connection, exception_id, principal.scope, lock=True), exception_id)
     check_version(expected, found["version"])
     if found["status"] != "OPEN":
         detail = f"Exception {exception_id} is {found['status']}: there is nothing left to do about it."
@@ -113,8 +120,8 @@ async def _open_for_change(unit: Unit, exception_id: str, expected: int | None) 
     return found
 
 
-async def _story(unit: Unit, exception_id: str, response: Response) -> ExceptionStory:
-    found = _found(await queue.one(unit.connection, exception_id), exception_id)
+async def _story(unit: Unit, exception_id: str, principal: Principal, response: Response) -> ExceptionStory:
+    found = _found(await queue.one(unit.connection, exception_id, principal.scope), exception_id)
     response.headers["ETag"] = etag(found["version"])
     history = await queue.history_of(unit.connection, exception_id)
     return ExceptionStory.model_validate({**found, "history": history})

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backoffice_chassis import PageRequest, fetch_page
+from backoffice_chassis import PageRequest, Scope, fetch_page
 from settlement.business_days.repository import days_ended_since
 from settlement.exceptions.tables import exception_event, settlement_exception
+from settlement.processes.scoping import trade_in_scope
 
 _table = settlement_exception
 _AGE = case(
@@ -20,17 +21,21 @@ _LIST = select(_table, _AGE)
 
 
 async def page_of(
-    connection: AsyncConnection, wanted: Mapping[str, Any], page: PageRequest
+    connection: AsyncConnection, wanted: Mapping[str, Any], scope: Scope, page: PageRequest
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Return a page of exceptions, oldest first, and the cursor of the next."""
-    query = _LIST.where(*[_table.c[name] == value for name, value in wanted.items()])
+    """Return a page of the exceptions in scope, oldest first, and the cursor of the next."""
+    query = _LIST.where(
+        trade_in_scope(_table.c.trade_id, scope), *[_table.c[name] == value for name, value in wanted.items()]
+    )
     rows, cursor = await fetch_page(connection, query, (_table.c.exception_id,), page)
     return [dict(row._mapping) for row in rows], cursor
 
 
-async def one(connection: AsyncConnection, exception_id: str, *, lock: bool = False) -> dict[str, Any] | None:
-    """Return an exception, locked against other changes on request; None when there is none such."""
-    query = _LIST.where(_table.c.exception_id == exception_id)
+async def one(
+    connection: AsyncConnection, exception_id: str, scope: Scope, *, lock: bool = False
+) -> dict[str, Any] | None:
+    """Return an exception, locked against other changes on request; None when there is none such in scope."""
+    query = _LIST.where(_table.c.exception_id == exception_id, trade_in_scope(_table.c.trade_id, scope))
     if lock:
         query = query.with_for_update(of=_table)
     row = (await connection.execute(query)).one_or_none()

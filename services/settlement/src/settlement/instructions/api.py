@@ -6,13 +6,14 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from backoffice_chassis import Principal, Router, Unit, not_found, requires
+from backoffice_chassis import Principal, Router, Unit, not_found, scoped
 from backoffice_chassis.http.vocabulary import Code
 from settlement.history.tables import status_event
 from settlement.instructions.tables import instruction
 from settlement.permissions import READ_SETTLEMENTS
+from settlement.processes.scoping import trade_in_scope
 
-Reader = Annotated[Principal, requires(READ_SETTLEMENTS)]
+Reader = Annotated[Principal, scoped(READ_SETTLEMENTS)]
 
 router = Router(prefix="/instructions", tags=["instructions"])
 
@@ -27,9 +28,12 @@ class MessageView(BaseModel):
 
 
 @router.get("/{instruction_id}/messages")
-async def list_messages(instruction_id: Code, unit: Unit, _: Reader) -> list[MessageView]:
+async def list_messages(instruction_id: Code, unit: Unit, principal: Reader) -> list[MessageView]:
     """List every message sent and received about an instruction, in order."""
-    known = select(instruction.c.trade_id).where(instruction.c.instruction_id == instruction_id)
+    known = select(instruction.c.trade_id).where(
+        instruction.c.instruction_id == instruction_id,
+        trade_in_scope(instruction.c.trade_id, principal.scope),
+    )
     trade_id = (await unit.connection.execute(known)).scalar_one_or_none()
     if trade_id is None:
         raise not_found("instruction", instruction_id)

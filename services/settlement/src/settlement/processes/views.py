@@ -6,10 +6,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backoffice_chassis import PageRequest, fetch_page
+from backoffice_chassis import PageRequest, Scope, fetch_page
 from settlement.history.tables import status_event
 from settlement.instructions import views as instructions
 from settlement.instructions.tables import instruction
+from settlement.processes.scoping import in_scope
 from settlement.processes.tables import settlement
 
 _PREFIX = "i_"
@@ -29,17 +30,18 @@ _FILTERS: dict[str, ColumnElement[Any]] = {
 
 
 async def page_of(
-    connection: AsyncConnection, wanted: Mapping[str, Any], page: PageRequest
+    connection: AsyncConnection, wanted: Mapping[str, Any], scope: Scope, page: PageRequest
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Return a page of settlements, by trade id, and the cursor of the next."""
-    query = _LIST.where(*[_FILTERS[name] == value for name, value in wanted.items()])
+    """Return a page of the settlements in scope, by trade id, and the cursor of the next."""
+    query = _LIST.where(in_scope(scope), *[_FILTERS[name] == value for name, value in wanted.items()])
     rows, cursor = await fetch_page(connection, query, (settlement.c.trade_id,), page)
     return [_fields(row._mapping) for row in rows], cursor
 
 
-async def one(connection: AsyncConnection, trade_id: str) -> dict[str, Any] | None:
-    """Return one settlement, or None."""
-    row = (await connection.execute(_LIST.where(settlement.c.trade_id == trade_id))).one_or_none()
+async def one(connection: AsyncConnection, trade_id: str, scope: Scope) -> dict[str, Any] | None:
+    """Return one settlement, or None when there is none in scope."""
+    query = _LIST.where(settlement.c.trade_id == trade_id, in_scope(scope))
+    row = (await connection.execute(query)).one_or_none()
     return None if row is None else _fields(row._mapping)
 
 

@@ -4,12 +4,13 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from backoffice_chassis import conflict, not_found
+from backoffice_chassis import Principal, conflict, not_found
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import UnitOfWork
 from trade_capture.confirmation import repository
 from trade_capture.confirmation.domain import ConfirmationStatus, candidates
 from trade_capture.confirmation.handlers import match_executions
+from trade_capture.confirmation.queries import confirmation_in_scope
 from trade_capture.confirmation.rematch import our_side
 from trade_capture.confirmation.tables import confirmation
 from trade_capture.trades import repository as trades
@@ -17,13 +18,15 @@ from trade_capture.trades.domain import ExecutionKey
 
 
 async def accept(
-    unit: UnitOfWork, confirmation_id: str, *, trade_version: int, reason: str, accepted_by: str
+    unit: UnitOfWork, confirmation_id: str, *, trade_version: int, reason: str, by: Principal
 ) -> Row[Any]:
     """Record the acceptance, match the trade anew, and return its row.
 
     Raises problems: 404 for no such confirmation, 409 when there is no such mismatch (any more).
     """
-    query = select(confirmation).where(confirmation.c.confirmation_id == confirmation_id)
+    query = select(confirmation).where(
+        confirmation.c.confirmation_id == confirmation_id, confirmation_in_scope(by.scope)
+    )
     accepted = (await unit.connection.execute(query)).one_or_none()
     if accepted is None:
         raise not_found("confirmation", confirmation_id)
@@ -39,7 +42,7 @@ async def accept(
             "trade_version": trade_version,
             "confirmation_id": confirmation_id,
             "standing": standing,
-            "accepted_by": accepted_by,
+            "accepted_by": by.subject,
             "reason": reason,
             "recorded_at": unit.now,
         },

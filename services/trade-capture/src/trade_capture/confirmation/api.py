@@ -15,6 +15,7 @@ from backoffice_chassis import (
     audits,
     fetch_page,
     requires,
+    scoped,
 )
 from backoffice_chassis.http.vocabulary import Id
 from backoffice_events.ids import new_id
@@ -34,18 +35,20 @@ from trade_capture.permissions import READ_CONFIRMATIONS, WORK_CONFIRMATIONS
 
 router = Router(tags=["Confirmation"])
 
-Reader = Annotated[Principal, requires(READ_CONFIRMATIONS)]
-Accepter = Annotated[Principal, requires(WORK_CONFIRMATIONS)]
+Reader = Annotated[Principal, scoped(READ_CONFIRMATIONS)]
+Accepter = Annotated[Principal, scoped(WORK_CONFIRMATIONS)]
+ToleranceReader = Annotated[Principal, requires(READ_CONFIRMATIONS)]
+ToleranceKeeper = Annotated[Principal, requires(WORK_CONFIRMATIONS)]
 ConfirmationId = Annotated[Id, Path()]
 
 
 @router.get("/confirmations", response_model=Page[ConfirmationOut])
 async def list_confirmations(
-    unit: Unit, paging: Paging, _: Reader, filters: Annotated[ConfirmationFilters, Query()]
+    unit: Unit, paging: Paging, principal: Reader, filters: Annotated[ConfirmationFilters, Query()]
 ) -> Any:
     """List what counterparties sent, the earliest first, with what each came to."""
     found, cursor = await fetch_page(
-        unit.connection, filtered(filters), [confirmation.c.confirmation_id], paging
+        unit.connection, filtered(filters, principal.scope), [confirmation.c.confirmation_id], paging
     )
     return {"items": found, "next_cursor": cursor}
 
@@ -65,7 +68,7 @@ async def accept_confirmation(
         confirmation_id,
         trade_version=word.trade_version,
         reason=word.reason,
-        accepted_by=principal.subject,
+        by=principal,
     )
     answer = AcceptedOut.model_validate({**trade._mapping, "trade_version": trade.version})
     await audit.record(unit, confirmation_id, after={**answer.model_dump(), "reason": word.reason})
@@ -73,7 +76,7 @@ async def accept_confirmation(
 
 
 @router.get("/tolerances", response_model=Page[ToleranceOut])
-async def list_tolerances(unit: Unit, paging: Paging, _: Reader) -> Any:
+async def list_tolerances(unit: Unit, paging: Paging, _: ToleranceReader) -> Any:
     """List every tolerance ever recorded; of two for one date the later holds."""
     found, cursor = await fetch_page(unit.connection, select(tolerance), [tolerance.c.tolerance_id], paging)
     return {"items": found, "next_cursor": cursor}
@@ -81,7 +84,10 @@ async def list_tolerances(unit: Unit, paging: Paging, _: Reader) -> Any:
 
 @router.post("/tolerances", response_model=ToleranceOut, status_code=201)
 async def record_tolerance(
-    stated: ToleranceIn, unit: Unit, principal: Accepter, audit: Annotated[Audit, audits("tolerance")]
+    stated: ToleranceIn,
+    unit: Unit,
+    principal: ToleranceKeeper,
+    audit: Annotated[Audit, audits("tolerance")],
 ) -> Any:
     """Record a tolerance. It holds for matching from now on; what was matched before is left as it is."""
     row = {

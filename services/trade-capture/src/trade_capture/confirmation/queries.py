@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, or_, select, true
 
+from backoffice_chassis import Scope
 from trade_capture.confirmation.schemas import ConfirmationFilters
 from trade_capture.confirmation.tables import confirmation
-from trade_capture.trades.repository import trade_join
+from trade_capture.reference.scope import in_scope
+from trade_capture.trades.repository import same_key, trade_join
 
 _later = confirmation.alias("later")
 _trade = trade_join()
@@ -31,18 +33,23 @@ _speaks = and_(
 _status = case((_superseded, "SUPERSEDED"), (_speaks, _trade.c.confirmation_status), else_="ALLEGED")
 
 
-def filtered(filters: ConfirmationFilters) -> Select[Any]:
-    """Return the query of the confirmations that pass every filter, each with what it came to."""
-    same_execution = and_(
-        _trade.c.source_system == confirmation.c.source_system,
-        _trade.c.trade_reference == confirmation.c.trade_reference,
-    )
+def confirmation_in_scope(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition that a confirmation is of a trade in scope; one of no trade is the whole firm's."""
+    if scope.whole_firm:
+        return true()
+    own = trade_join()
+    return exists().where(same_key(own, confirmation), in_scope(scope, own.c.book))
+
+
+def filtered(filters: ConfirmationFilters, scope: Scope) -> Select[Any]:
+    """Return the query of the confirmations in scope that pass every filter, each with what it came to."""
     query = select(
         confirmation,
         _status.label("status"),
         _trade.c.trade_id,
         _trade.c.version.label("trade_version"),
-    ).select_from(confirmation.outerjoin(_trade, same_execution))
+    ).select_from(confirmation.outerjoin(_trade, same_key(_trade, confirmation)))
+    query = query.where(confirmation_in_scope(scope))
     equal = filters.model_dump(exclude_none=True, exclude={"status"})
     query = query.where(*(confirmation.c[name] == value for name, value in equal.items()))
     return query if filters.status is None else query.where(_status == filters.status)

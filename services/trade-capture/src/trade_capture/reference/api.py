@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Request, Response
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, select
 
 from backoffice_chassis import (
     Audit,
@@ -33,7 +33,6 @@ from trade_capture.reference.schemas import BulkLoad, LoadOut, RefusedRowOut, Ro
 
 router = Router(prefix="/reference", tags=["Reference data"])
 
-Reader = Annotated[Principal, requires(READ_REFERENCE_DATA)]
 Writer = Annotated[Principal, requires(MAINTAIN_REFERENCE_DATA)]
 Endpoint = Callable[..., Awaitable[Any]]
 
@@ -41,22 +40,29 @@ Endpoint = Callable[..., Awaitable[Any]]
 def _serve(resource: Resource) -> None:
     path = f"/{resource.kind.name}"
     item = path + "".join(f"/{{{field}}}" for field in resource.kind.key_fields)
+    reader = [resource.access(READ_REFERENCE_DATA)]
     router.put(path, summary=f"Load {resource.plural} in bulk", response_model=LoadOut)(_bulk(resource))
     router.get(
         path,
         summary=f"List {resource.plural}",
         response_model=resource.page,
         openapi_extra=rows.filter_parameters(resource),
+        dependencies=reader,
     )(_list(resource))
     single = rows.key_parameters(resource)
     router.get(
-        item, summary=f"Read {resource.singular}", response_model=resource.record, openapi_extra=single
+        item,
+        summary=f"Read {resource.singular}",
+        response_model=resource.record,
+        openapi_extra=single,
+        dependencies=reader,
     )(_read(resource))
     router.get(
         f"{item}/versions",
         summary=f"Read every version of {resource.singular}",
         response_model=Page[VersionOut],
         openapi_extra=single,
+        dependencies=reader,
     )(_versions(resource))
     if resource.editable:
         router.put(
@@ -99,8 +105,8 @@ async def _record_load(audit: Audit, unit: Unit, outcome: Load) -> None:
 
 
 def _list(resource: Resource) -> Endpoint:
-    async def list_records(request: Request, unit: Unit, paging: Paging, _: Reader) -> Any:
-        query = rows.filtered(resource, request.query_params)
+    async def list_records(request: Request, unit: Unit, paging: Paging) -> Any:
+        query = rows.filtered(resource, request.query_params).where(_in_scope(resource, request))
         order_by = list(resource.kind.current.primary_key.columns)
         found, cursor = await fetch_page(unit.connection, query, order_by, paging)
         return {"items": [repository.as_record(resource.kind, row) for row in found], "next_cursor": cursor}
@@ -109,8 +115,9 @@ def _list(resource: Resource) -> Endpoint:
 
 
 def _read(resource: Resource) -> Endpoint:
-    async def read_record(request: Request, response: Response, unit: Unit, _: Reader) -> Any:
+    async def read_record(request: Request, response: Response, unit: Unit) -> Any:
         key = rows.key_of(resource, request.path_params)
+        await _require_in_scope(resource, request, unit, key)
         found = await repository.current_records(unit.connection, resource.kind, [key])
         if key not in found:
             raise not_found(resource.singular, "/".join(map(str, key)))
@@ -121,9 +128,10 @@ def _read(resource: Resource) -> Endpoint:
 
 
 def _versions(resource: Resource) -> Endpoint:
-    async def read_versions(request: Request, unit: Unit, paging: Paging, _: Reader) -> Any:
+    async def read_versions(request: Request, unit: Unit, paging: Paging) -> Any:
         kind = resource.kind
         key = rows.key_of(resource, request.path_params)
+        await _require_in_scope(resource, request, unit, key)
         same_key = [kind.versions.c[field] == part for field, part in zip(kind.key_fields, key, strict=True)]
         query = select(kind.versions).where(*same_key)
         found, cursor = await fetch_page(unit.connection, query, [kind.versions.c.version], paging)
@@ -132,6 +140,22 @@ def _versions(resource: Resource) -> Endpoint:
         return {"items": [_version(resource, row) for row in found], "next_cursor": cursor}
 
     return read_versions
+
+
+def _in_scope(resource: Resource, request: Request) -> ColumnElement[bool]:
+    principal: Principal = request.state.principal
+    return resource.within(principal.scope)
+
+
+async def _require_in_scope(resource: Resource, request: Request, unit: Unit, key: tuple[Any, ...]) -> None:
+    """Raise 404 when there is no such record in a limited caller's scope."""
+    if request.state.principal.scope.whole_firm:
+        return
+    columns = resource.kind.current.c
+    same_key = [columns[field] == part for field, part in zip(resource.kind.key_fields, key, strict=True)]
+    query = select(columns.version).where(*same_key, _in_scope(resource, request))
+    if (await unit.connection.execute(query)).one_or_none() is None:
+        raise not_found(resource.singular, "/".join(map(str, key)))
 
 
 def _version(resource: Resource, row: Row[Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from backoffice_chassis import (
     audits,
     fetch_page,
     requires,
+    shared,
 )
 from backoffice_chassis.http.vocabulary import Code
 from trade_capture.permissions import KEEP_BUSINESS_DAYS, READ_BUSINESS_DAYS
@@ -26,7 +27,7 @@ from trade_capture.reference.tables import business_day
 
 router = Router(prefix="/reference/business-days", tags=["Business days"])
 
-Reader = Annotated[Principal, requires(READ_BUSINESS_DAYS)]
+Reader = Annotated[Principal, shared(READ_BUSINESS_DAYS)]
 Operator = Annotated[Principal, requires(KEEP_BUSINESS_DAYS)]
 Recorder = Annotated[Audit, audits("business-day")]
 CalendarCode = Annotated[Code, Path(description="Settlement calendar")]

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
+from sqlalchemy import ColumnElement, true
 
-from backoffice_chassis import Page
+from backoffice_chassis import Page, Permission, Scope, requires, scoped, shared
 from trade_capture.reference import kinds, schemas
 from trade_capture.reference.kinds import Kind
 from trade_capture.reference.loading import Load, load
@@ -25,7 +26,11 @@ _FOUR_EYES = (
 
 @dataclass(frozen=True)
 class Resource:
-    """A kind as it is served. stated, record: its schemas. filters: fields that a list can be narrowed by."""
+    """A kind as it is served. stated, record: its schemas. filters: fields that a list can be narrowed by.
+
+    access: who may read it of those whose token is limited to some books: what everybody needs to understand a trade is
+    shared.
+    """
 
     kind: Kind
     singular: str
@@ -37,6 +42,14 @@ class Resource:
     load: Callable[..., Awaitable[Load]]
     loading: str = _ROW_BY_ROW
     editable: bool = True
+    access: Callable[[Permission], Any] = shared
+
+    def within(self, scope: Scope) -> ColumnElement[bool]:
+        """Return the condition that a record is in scope."""
+        if self.access is not scoped:
+            return true()
+        columns = self.kind.current.c
+        return scope.rows(entity_lei=columns.entity_lei, book=columns.book)
 
 
 RESOURCES = (
@@ -69,6 +82,7 @@ RESOURCES = (
         Page[schemas.BookOut],
         ("book", "entity_lei", "measurement", "active"),
         partial(load, kind=kinds.BOOKS),
+        access=scoped,
     ),
     Resource(
         kinds.SETTLEMENT_INSTRUCTIONS,
@@ -81,6 +95,7 @@ RESOURCES = (
         load_settlement_instructions,
         loading=_ROW_BY_ROW + _FOUR_EYES,
         editable=False,
+        access=requires,  # bank data: of the whole firm and of whom it trades with
     ),
     Resource(
         kinds.SETTLEMENT_CYCLES,

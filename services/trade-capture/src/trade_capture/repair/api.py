@@ -15,13 +15,14 @@ from backoffice_chassis import (
     Principal,
     RequiredIfMatch,
     Router,
+    Scope,
     Unit,
     audits,
     etag,
     fetch_page,
     forbidden,
     not_found,
-    requires,
+    scoped,
 )
 from backoffice_chassis.audit.canonical import summary
 from backoffice_chassis.http.problems import precondition_required
@@ -46,8 +47,8 @@ from trade_capture.repair.tables import repair_entry
 from trade_capture.trades.capture import Capture
 from trade_capture.trades.submission import Outcome
 
-Reader = Annotated[Principal, requires(READ_REPAIRS)]
-Worker = Annotated[Principal, requires(WORK_REPAIRS)]
+Reader = Annotated[Principal, scoped(READ_REPAIRS)]
+Worker = Annotated[Principal, scoped(WORK_REPAIRS)]
 Recorder = Annotated[Audit, audits("repair")]
 RepairId = Annotated[Id, Path()]
 
@@ -61,7 +62,7 @@ def router(capture: Capture) -> Router:
         unit: Unit, paging: Paging, principal: Reader, filters: Annotated[RepairFilters, Query()]
     ) -> Any:
         """List entries, the oldest first. A front-office system sees those it submitted and those under its name."""
-        query = filtered(filters, unit.now)
+        query = filtered(filters, unit.now, principal.scope)
         if _sees_own_only(principal):
             query = query.where(
                 (repair_entry.c.submitted_by == principal.subject)
@@ -73,7 +74,7 @@ def router(capture: Capture) -> Router:
     @routes.get("/{repair_id}", response_model=RepairDetailOut)
     async def read_repair(repair_id: RepairId, response: Response, unit: Unit, principal: Reader) -> Any:
         """Read an entry with its message as it came, every reason and every step."""
-        row = await _row(unit, repair_id)
+        row = await _row(unit, repair_id, principal.scope)
         if _sees_own_only(principal) and principal.subject not in (row.submitted_by, row.source_system):
             raise forbidden("The front office may read the entries of its own system alone.")
         response.headers["ETag"] = etag(row.version)
@@ -87,14 +88,15 @@ def router(capture: Capture) -> Router:
         filters = RepairFilters(
             reason_code=which.reason_code, source_system=which.source_system, unfinished=True
         )
-        query = filtered(filters, unit.now).order_by(repair_entry.c.repair_id).limit(which.limit)
+        matching = filtered(filters, unit.now, principal.scope)
+        query = matching.order_by(repair_entry.c.repair_id).limit(which.limit)
         entries = [repository.as_entry(row) for row in await unit.connection.execute(query)]
         judged = await queue.resubmit_many(
             unit, capture, entries, comment=which.comment, actor=principal.subject
         )
         answers = [_resubmitted(repair_id, outcome) for repair_id, outcome in judged]
         await audit.record(unit, None, after={"comment": which.comment, "entries": summary(answers)})
-        left = select(func.count()).select_from(filtered(filters, unit.now).subquery())
+        left = select(func.count()).select_from(matching.subquery())
         return BulkResubmittedOut(
             results=Counter(answer.result for answer in answers),
             remaining=(await unit.connection.execute(left)).scalar_one(),
@@ -120,7 +122,7 @@ def router(capture: Capture) -> Router:
             repair_id,
             changes=fix.changes,
             comment=fix.comment,
-            actor=principal.subject,
+            by=principal,
             expected=expected,
         )
         answer = _resubmitted(repair_id, outcome)
@@ -138,11 +140,9 @@ def router(capture: Capture) -> Router:
         expected: RequiredIfMatch,
     ) -> Any:
         """Close an entry for good: its statement never will be taken in. Later versions no longer wait for it."""
-        await queue.reject(
-            unit, capture, repair_id, reason=why.reason, actor=principal.subject, expected=expected
-        )
+        await queue.reject(unit, capture, repair_id, reason=why.reason, by=principal, expected=expected)
         await audit.record(unit, repair_id, after={"status": RepairStatus.REJECTED, "reason": why.reason})
-        return await _detail(unit, await _row(unit, repair_id))
+        return await _detail(unit, await _row(unit, repair_id, principal.scope))
 
     return routes
 
@@ -151,9 +151,8 @@ def _sees_own_only(principal: Principal) -> bool:
     return not READ_ALL_REPAIRS.held_by(principal)
 
 
-async def _row(unit: UnitOfWork, repair_id: str) -> Row[Any]:
-    query = select(repair_entry).where(repair_entry.c.repair_id == repair_id)
-    row = (await unit.connection.execute(query)).one_or_none()
+async def _row(unit: UnitOfWork, repair_id: str, scope: Scope) -> Row[Any]:
+    row = await repository.find_row(unit.connection, repair_id, scope)
     if row is None:
         raise not_found("repair entry", repair_id)
     return row

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from backoffice_chassis import FieldError, check_version, conflict, invalid, not_found
+from backoffice_chassis import FieldError, Principal, Scope, check_version, conflict, invalid, not_found
 from backoffice_events.messaging import UnitOfWork
 from trade_capture.repair import repository
 from trade_capture.repair.domain import (
@@ -18,6 +18,8 @@ from trade_capture.repair.domain import (
 )
 from trade_capture.trades.capture import Capture
 from trade_capture.trades.intake import Intake
+from trade_capture.trades.repository import lock_executions
+from trade_capture.trades.scoping import out_of_scope, states_scope
 from trade_capture.trades.submission import Outcome
 
 
@@ -28,31 +30,34 @@ async def resubmit(
     *,
     changes: Mapping[str, Any],
     comment: str | None,
-    actor: str,
+    by: Principal,
     expected: int | None,
 ) -> Outcome:
     """Judge an entry again, with some fields replaced. expected: the version that the caller read.
 
-    Raises problems: 404, 409 when it is finished, 412 when it has moved on, 422 for fields that cannot be changed.
+    Raises problems: 403 for a book out of scope, 404, 409 when it is finished, 412 when it has moved on, 422 for fields
+    that cannot be changed.
     """
-    entry = await _entry(unit, repair_id)
+    entry = await _entry(unit, repair_id, by.scope)
     payload = _edited(entry, changes) if changes else None
+    if payload is not None and not await states_scope(unit.connection, by.scope, entry.event_type, payload):
+        raise out_of_scope(by, entry.key)
 
     def again(intake: Intake) -> Outcome:
         current = _open_entry(intake, entry, expected)
-        return intake.resubmit(current, actor=actor, payload=payload, comment=comment)
+        return intake.resubmit(current, actor=by.subject, payload=payload, comment=comment)
 
     return await capture.decide(unit, [(entry.key, entry.source_version)], again)
 
 
 async def reject(
-    unit: UnitOfWork, capture: Capture, repair_id: str, *, reason: str, actor: str, expected: int | None
+    unit: UnitOfWork, capture: Capture, repair_id: str, *, reason: str, by: Principal, expected: int | None
 ) -> None:
     """Close an entry for good. Raises problems as `resubmit` does."""
-    entry = await _entry(unit, repair_id)
+    entry = await _entry(unit, repair_id, by.scope)
 
     def close(intake: Intake) -> None:
-        intake.reject(_open_entry(intake, entry, expected), actor=actor, reason=reason)
+        intake.reject(_open_entry(intake, entry, expected), actor=by.subject, reason=reason)
 
     await capture.decide(unit, [(entry.key, entry.source_version)], close)
 
@@ -79,11 +84,15 @@ async def resubmit_many(
     return await capture.decide(unit, [(entry.key, entry.source_version) for entry in entries], again)
 
 
-async def _entry(unit: UnitOfWork, repair_id: str) -> RepairEntry:
-    entry = await repository.find_entry(unit.connection, repair_id)
-    if entry is None:
+async def _entry(unit: UnitOfWork, repair_id: str, scope: Scope) -> RepairEntry:
+    """Return an entry in scope, its execution locked: nobody gives it another book meanwhile."""
+    found = await repository.find_entry(unit.connection, repair_id, scope)
+    if found is not None:
+        await lock_executions(unit.connection, [found.key])
+        found = await repository.find_entry(unit.connection, repair_id, scope)
+    if found is None:
         raise not_found("repair entry", repair_id)
-    return entry
+    return found
 
 
 def _current(intake: Intake, entry: RepairEntry) -> RepairEntry:

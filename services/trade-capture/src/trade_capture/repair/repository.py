@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Date, Row, Select, cast, exists, func, sel
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backoffice_chassis import Scope
 from backoffice_events.contracts.frontoffice import TradeBusted
 from backoffice_events.messaging import bulk
 from trade_capture.repair.domain import (
@@ -21,6 +22,7 @@ from trade_capture.repair.domain import (
     read,
     statement_type,
 )
+from trade_capture.repair.filters import entry_in_scope
 from trade_capture.repair.tables import repair_entry, repair_step
 from trade_capture.trades.domain import ExecutionKey, Malformed, Reason, stp
 from trade_capture.trades.domain.numbers import EXACT, money, number_fault
@@ -39,10 +41,15 @@ async def entries_of(connection: AsyncConnection, keys: Collection[ExecutionKey]
     return [as_entry(row) for row in await connection.execute(query)]
 
 
-async def find_entry(connection: AsyncConnection, repair_id: str) -> RepairEntry | None:
-    """Return an entry, or None."""
-    query = select(repair_entry).where(repair_entry.c.repair_id == repair_id)
-    row = (await connection.execute(query)).one_or_none()
+async def find_row(connection: AsyncConnection, repair_id: str, scope: Scope) -> Row[Any] | None:
+    """Return an entry's row, or None when there is none in scope."""
+    query = select(repair_entry).where(repair_entry.c.repair_id == repair_id, entry_in_scope(scope))
+    return (await connection.execute(query)).one_or_none()
+
+
+async def find_entry(connection: AsyncConnection, repair_id: str, scope: Scope) -> RepairEntry | None:
+    """Return an entry, or None when there is none in scope."""
+    row = await find_row(connection, repair_id, scope)
     return None if row is None else as_entry(row)
 
 

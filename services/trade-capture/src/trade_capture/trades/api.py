@@ -22,7 +22,7 @@ from backoffice_chassis import (
     fetch_page,
     invalid,
     not_found,
-    requires,
+    scoped,
 )
 from backoffice_chassis.audit.canonical import summary
 from backoffice_chassis.http.vocabulary import Id
@@ -44,11 +44,12 @@ from trade_capture.trades.schemas import (
     TradeHistoryOut,
     TradeOut,
 )
+from trade_capture.trades.scoping import require_in_scope
 from trade_capture.trades.submission import Outcome, Result, Submission
 from trade_capture.trades.tables import trade
 
-Submitter = Annotated[Principal, requires(SUBMIT_TRADES)]
-Reader = Annotated[Principal, requires(READ_TRADES)]
+Submitter = Annotated[Principal, scoped(SUBMIT_TRADES)]
+Reader = Annotated[Principal, scoped(READ_TRADES)]
 Recorder = Annotated[Audit, audits("trade")]
 TradeId = Annotated[Id, Path()]
 
@@ -69,6 +70,7 @@ def router(capture: Capture, reference: ReferenceCache) -> Router:
         field at fault and leaves nothing behind; a version that came before its predecessor is kept and waits for it.
         """
         submission = _submission(statement.model_dump(exclude_none=True), principal)
+        await require_in_scope(unit, principal, [submission])
         (outcome,) = await capture.take_in(unit, [submission])
         _refuse_if_faulty(outcome)
         response.status_code = _STATUS.get(outcome.result, 201)
@@ -84,10 +86,13 @@ def router(capture: Capture, reference: ReferenceCache) -> Router:
     async def submit_trades(bulk: BulkIn, unit: Unit, principal: Submitter, audit: Recorder) -> BulkOut:
         """State many at once. Good rows are taken in; the others go to the repair queue with every reason.
 
-        A row that does not even name its trade is answered `UNIDENTIFIABLE`, and is kept nowhere.
+        A row that does not even name its trade is answered `UNIDENTIFIABLE`, and is kept nowhere. If one concerns a
+        book that your token is not for, nothing is taken in.
         """
         rows = [_bulk_submission(row, principal) for row in bulk.trades]
-        outcomes = iter(await capture.take_in(unit, [row for row in rows if isinstance(row, Submission)]))
+        submissions = [row for row in rows if isinstance(row, Submission)]
+        await require_in_scope(unit, principal, submissions)
+        outcomes = iter(await capture.take_in(unit, submissions))
         answers = [
             BulkRowOut(row=place, **_outcome(next(outcomes)).model_dump())
             if isinstance(row, Submission)
@@ -100,17 +105,17 @@ def router(capture: Capture, reference: ReferenceCache) -> Router:
 
     @routes.get("", response_model=Page[TradeOut])
     async def list_trades(
-        unit: Unit, paging: Paging, _: Reader, filters: Annotated[queries.TradeFilters, Query()]
+        unit: Unit, paging: Paging, principal: Reader, filters: Annotated[queries.TradeFilters, Query()]
     ) -> Any:
         """List trades, the earliest captured first."""
-        query = queries.filtered(filters, await reference.load(unit.connection))
+        query = queries.filtered(filters, await reference.load(unit.connection), principal.scope)
         found, cursor = await fetch_page(unit.connection, query, [trade.c.trade_id], paging)
         return {"items": found, "next_cursor": cursor}
 
     @routes.get("/{trade_id}", response_model=TradeHistoryOut)
-    async def read_trade(trade_id: TradeId, response: Response, unit: Unit, _: Reader) -> Any:
+    async def read_trade(trade_id: TradeId, response: Response, unit: Unit, principal: Reader) -> Any:
         """Read a trade in full with its whole history: versions, resends, repairs and confirmations."""
-        told = await history.told(unit.connection, trade_id)
+        told = await history.told(unit.connection, trade_id, principal.scope)
         if told is None:
             raise not_found("trade", trade_id)
         response.headers["ETag"] = etag(told.trade.version)

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Row, Table, Text, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backoffice_chassis import Scope
 from trade_capture.confirmation import repository as confirmations
 from trade_capture.repair import repository as repairs
 from trade_capture.trades.queries import find_trade, trade_out
@@ -16,9 +17,12 @@ from trade_capture.trades.tables import trade_resend, trade_version
 _ORIGIN = ("topic", "partition", "record_offset", "event_id")
 
 
-async def told(connection: AsyncConnection, trade_id: str) -> TradeHistoryOut | None:
-    """Return a trade in full with everything that ever happened to it, the earliest first; None if there is none."""
-    row = await find_trade(connection, trade_id)
+async def told(connection: AsyncConnection, trade_id: str, scope: Scope) -> TradeHistoryOut | None:
+    """Return a trade in full with everything that ever happened to it, the earliest first.
+
+    None when there is none in scope. The whole story goes with the book that the trade stands in now.
+    """
+    row = await find_trade(connection, trade_id, scope)
     if row is None:
         return None
     versions = await _versions(connection, trade_id)

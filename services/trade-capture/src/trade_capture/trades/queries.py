@@ -7,9 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backoffice_chassis import Scope
 from backoffice_chassis.http.vocabulary import Code, Day
 from backoffice_chassis.http.vocabulary import ShortText as Text
 from trade_capture.reference.domain import DateOutsideCalendarError, ReferenceData
+from trade_capture.reference.scope import in_scope
 from trade_capture.trades.schemas import TradeOut
 from trade_capture.trades.tables import trade
 
@@ -40,12 +42,13 @@ class TradeFilters(BaseModel):
     ] = None
 
 
-def filtered(filters: TradeFilters, reference: ReferenceData) -> Select[Any]:
-    """Return the query of the trades that pass every filter."""
+def filtered(filters: TradeFilters, reference: ReferenceData, scope: Scope) -> Select[Any]:
+    """Return the query of the trades in scope that pass every filter."""
     equal = filters.model_dump(
         exclude_none=True, exclude={"trade_date_from", "trade_date_to", "unconfirmed_for_days"}
     )
-    query = select(trade).where(*(trade.c[name] == value for name, value in equal.items()))
+    query = select(trade).where(in_scope(scope, trade.c.book))
+    query = query.where(*(trade.c[name] == value for name, value in equal.items()))
     if filters.trade_date_from is not None:
         query = query.where(trade.c.trade_date >= filters.trade_date_from)
     if filters.trade_date_to is not None:
@@ -73,9 +76,10 @@ def _days_before(reference: ReferenceData, code: str, days: int) -> date | None:
         return None
 
 
-async def find_trade(connection: AsyncConnection, trade_id: str) -> Row[Any] | None:
-    """Return a trade's row, or None."""
-    return (await connection.execute(select(trade).where(trade.c.trade_id == trade_id))).one_or_none()
+async def find_trade(connection: AsyncConnection, trade_id: str, scope: Scope) -> Row[Any] | None:
+    """Return a trade's row, or None when there is none in scope."""
+    query = select(trade).where(trade.c.trade_id == trade_id, in_scope(scope, trade.c.book))
+    return (await connection.execute(query)).one_or_none()
 
 
 def trade_out(row: Row[Any]) -> TradeOut:

@@ -14,6 +14,7 @@ from trade_capture.repair.domain.payload import (
     as_json,
     edited,
     read,
+    stated_book,
     statement_type,
     states_version,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "as_json",
     "edited",
     "read",
+    "stated_book",
     "statement_type",
     "states_version",
 ]

@@ -69,6 +69,15 @@ def states_version(payload: bytes) -> bool:
     return _version(_fields(payload)) is not None
 
 
+def stated_book(payload: bytes) -> str | None:
+    """Return the book that a message names, None when it names none that could be one."""
+    try:
+        book = msgspec.json.decode(_fields(payload)["book"], type=str)
+    except (KeyError, UnidentifiableError, *_READ_ERRORS):
+        return None
+    return book if name_fault(book) is None else None
+
+
 def as_json(payload: bytes) -> Any:
     """Return the message for showing; None when it is no JSON, or no JSON that anybody would want to look at."""
     if payload.count(b"[") + payload.count(b"{") > _MOST_BRACKETS:
