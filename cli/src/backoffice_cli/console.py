@@ -41,7 +41,8 @@ def failures() -> Iterator[None]:
         _complain(error.what, error.remedy)
         raise typer.Exit(Exit.FAILED) from error
     except httpx.HTTPError as error:
-        _complain(f"A service does not answer: {error}", "See: backoffice status, backoffice logs <name>")
+        what = str(error) or type(error).__name__  # a time-out has no words of its own
+        _complain(f"A service does not answer: {what}", "See: backoffice status, backoffice logs <name>")
         raise typer.Exit(Exit.FAILED) from error
     except OSError as error:
         if error.filename is None:

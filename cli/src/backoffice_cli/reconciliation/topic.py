@@ -34,8 +34,8 @@ async def read_published(brokers: Brokers) -> Published:
         isolation_level="read_committed",  # as the services: what a transaction took back was never published
         max_partition_fetch_bytes=4_194_304,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         places = [TopicPartition(FRONTOFFICE_TRADES.name, n) for n in range(FRONTOFFICE_TRADES.partitions)]
         consumer.assign(places)
         await consumer.seek_to_beginning(*places)
