@@ -182,6 +182,17 @@ def test_rows_locked_against_the_order_of_a_service_make_it_the_victim_of_a_dead
         asyncio.run(until_deadlocked(stage))
 
 
+def test_a_quarrel_may_end_while_the_database_is_down(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(contention.LOCKED_TABLES, "hr", ("chaos_rows", "id"))
+    execute(stage, ROWS, "hr")
+    quarrel = planned("deadlock", "hr")
+    FAULTS["deadlock"].inject(stage, quarrel)
+    with standing(stage, "database-killed", "postgres"):
+        FAULTS["deadlock"].heal(stage, quarrel)
+        stage.finish_aside()
+    assert any("uncounted" in deed.what for deed in stage.deeds)
+
+
 async def until_deadlocked(stage: Stage) -> None:
     """Lock rows in ascending order, as services do, until that is a deadlock."""
     session = await as_service(stage, "hr")
