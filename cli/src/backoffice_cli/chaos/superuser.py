@@ -37,7 +37,12 @@ async def connected(stage: Stage, database: str = "postgres") -> AsyncIterator[C
         raise NotNowError(f"the database takes no session: {error!r}") from error
     try:
         yield connection
-    except (OSError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError) as error:
+    except (
+        OSError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.AdminShutdownError,
+        asyncpg.InternalClientError,  # the driver's, when the session ends while it asks
+    ) as error:
         raise NotNowError(f"the database ended the session: {error!r}") from error
     except asyncpg.InterfaceError as error:
         if not connection.is_closed():
