@@ -1,17 +1,13 @@
 """What waited for a second person before approvals were one mechanism waits in it after the upgrade."""
 
-import asyncio
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from backoffice_chassis.migrations import upgrade
-from backoffice_cli.stack.testing import PostgresServer
+from backoffice_cli.stack.testing import Migrated
 
 pytestmark = pytest.mark.integration
 
@@ -49,35 +45,22 @@ FROM changed
 """
 
 
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
 @pytest.fixture
-def upgraded(postgres: PostgresServer) -> Upgraded:
+def upgraded(migrated_database: Migrated) -> Upgraded:
     """Return what makes a database of a service at a revision, fills it, upgrades it, and reads its approvals."""
 
     async def run(service: str, before: str, *statements: str) -> list[Any]:
-        name = f"upgraded_{secrets.token_hex(6)}"
-        async with connected(postgres.admin_url) as admin:
-            await admin.execute(f"CREATE DATABASE {name}")
-        url, folder = postgres.url("postgres", name), SERVICES / service / "migrations"
-        await asyncio.to_thread(upgrade, folder, url, revision=before)
-        async with connected(url) as database:
-            for statement in statements:
-                await database.execute(statement)
-            await asyncio.to_thread(upgrade, folder, url)
-            rows = await database.fetch(
+        url = await migrated_database.upgraded(SERVICES / service / "migrations", before, *statements)
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        try:
+            rows = await connection.fetch(
                 "SELECT approval.*, array_agg(step.status ORDER BY sequence) AS history"
                 " FROM approval JOIN approval_step AS step USING (approval_id)"
                 " GROUP BY approval_id ORDER BY kind, object_id"
             )
             return list(rows)
+        finally:
+            await connection.close()
 
     return run
 

@@ -47,10 +47,9 @@ def failures() -> Iterator[None]:
     except OSError as error:
         if error.filename is None:
             raise
-        is_missing = isinstance(
-            error, FileNotFoundError
-        )  # a file that was asked for, and no place to write to
-        remedy = "" if is_missing else "Name a folder that you can write to: --state, BACKOFFICE_STATE"
+        # A file that was asked for and is not there says nothing of the state's folder.
+        missing = isinstance(error, FileNotFoundError)
+        remedy = "" if missing else "Name a folder that you can write to: --state, BACKOFFICE_STATE"
         _complain(f"{error.filename}: {error.strerror}", remedy)
         raise typer.Exit(Exit.FAILED) from error
 

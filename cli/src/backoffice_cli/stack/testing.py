@@ -106,6 +106,25 @@ class Migrated:
         await self._create(name, role, template)
         return self._server.url(role, name)
 
+    async def upgraded(self, migrations: Path, before: str, *statements: str) -> str:
+        """Return the superuser's URL of a database of a former revision that was filled and then upgraded."""
+        name = f"upgraded_{secrets.token_hex(6)}"
+        await self._execute(self._server.admin_url, f"CREATE DATABASE {name}")
+        url = self._server.url("postgres", name)
+        await asyncio.to_thread(upgrade, migrations, url, revision=before)
+        await self._execute(url.replace("+asyncpg", ""), *statements)
+        await asyncio.to_thread(upgrade, migrations, url)
+        return url
+
+    @staticmethod
+    async def _execute(url: str, *statements: str) -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
     async def _build(self, template: str, role: str, migrations: Path) -> None:
         admin = await asyncpg.connect(self._server.admin_url)
         try:

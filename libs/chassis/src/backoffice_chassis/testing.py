@@ -109,6 +109,12 @@ async def client_for(
         yield client
 
 
+def client_beside(client: httpx.AsyncClient, subject: str, *roles: Role, scope: Scope) -> httpx.AsyncClient:
+    """Return a client of the application that another client calls, as somebody whose token is limited."""
+    headers = as_caller(subject, *roles, scope=scope)
+    return httpx.AsyncClient(transport=client._transport, base_url=client.base_url, headers=headers)
+
+
 async def unguarded_routes(app: FastAPI) -> list[str]:
     """Call every route without a token; return those that answer anything but 401 and are not meant to be open."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from backoffice_chassis import Role, Scope
 from backoffice_chassis.security.access import Reach
-from backoffice_chassis.testing import as_caller, client_for, every_item, routes_reaching
+from backoffice_chassis.testing import client_beside, client_for, every_item, routes_reaching
 from backoffice_events.contracts.hr import Employee, EmployeeHired
 from backoffice_events.contracts.reference import CounterpartyChanged, InstrumentChanged
 from backoffice_events.contracts.trading import Trade, TradeAmended, TradeCaptured
@@ -88,8 +88,7 @@ def limited(firm: httpx.AsyncClient) -> Limited:
     """Return what makes a client of an officer who may see some books alone."""
 
     def of(scope: Scope, subject: str = "otto") -> httpx.AsyncClient:
-        headers = as_caller(subject, Role.COMPLIANCE_OFFICER, scope=scope)
-        return httpx.AsyncClient(transport=firm._transport, base_url="http://service", headers=headers)
+        return client_beside(firm, subject, Role.COMPLIANCE_OFFICER, scope=scope)
 
     return of
 

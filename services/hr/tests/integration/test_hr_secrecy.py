@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +21,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pydantic import SecretStr
 
 from backoffice_chassis import Role, Service
-from backoffice_chassis.migrations import upgrade
 from backoffice_chassis.secrecy import backlog, command
 from backoffice_chassis.secrecy import keys as data_keys
 from backoffice_chassis.secrecy.ring import new_key_ring
@@ -37,7 +35,7 @@ from backoffice_chassis.testing import (
     engine_for,
     found_in_clear,
 )
-from backoffice_cli.stack.testing import PostgresServer
+from backoffice_cli.stack.testing import Migrated
 from hr.employees.tables import SEALED_PERSON
 from hr.main import MIGRATIONS, HrSettings, build
 
@@ -98,17 +96,9 @@ async def database_url(migrated_database: Callable[[Path], Awaitable[str]]) -> s
 
 
 @pytest.fixture
-async def upgraded_url(postgres: PostgresServer) -> str:
+async def upgraded_url(migrated_database: Migrated) -> str:
     """Return a database in which the release before encryption hired somebody, upgraded."""
-    name = f"upgraded_{secrets.token_hex(6)}"
-    await rows(postgres.admin_url, f"CREATE DATABASE {name}")
-    url = postgres.url("postgres", name)
-    await asyncio.to_thread(upgrade, MIGRATIONS, url, revision=BEFORE_ENCRYPTION)
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-    await connection.execute(FORMERLY)
-    await connection.close()
-    await asyncio.to_thread(upgrade, MIGRATIONS, url)
-    return url
+    return await migrated_database.upgraded(MIGRATIONS, BEFORE_ENCRYPTION, FORMERLY)
 
 
 async def test_nothing_personal_rests_in_clear_in_any_table(database_url: str) -> None:

@@ -22,7 +22,7 @@ from backoffice_chassis.testing import (
     FIELD_KEYS,
     FixedClock,
     app_for,
-    as_caller,
+    client_beside,
     client_for,
     every_item,
     routes_reaching,
@@ -88,8 +88,7 @@ def limited(firm: httpx.AsyncClient) -> Limited:
     """Return what makes a client of a team that may see some books alone."""
 
     def of(scope: Scope) -> httpx.AsyncClient:
-        headers = as_caller("otto", Role.FINANCE, scope=scope)
-        return httpx.AsyncClient(transport=firm._transport, base_url="http://service", headers=headers)
+        return client_beside(firm, "otto", Role.FINANCE, scope=scope)
 
     return of
 

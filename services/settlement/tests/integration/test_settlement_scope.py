@@ -17,7 +17,7 @@ from backoffice_chassis.testing import (
     FIELD_KEYS,
     FixedClock,
     app_for,
-    as_caller,
+    client_beside,
     client_for,
     every_item,
     routes_reaching,
@@ -66,8 +66,7 @@ def limited(firm: httpx.AsyncClient) -> Limited:
     """Return what makes a client of a team that may see some books alone."""
 
     def of(scope: Scope) -> httpx.AsyncClient:
-        headers = as_caller("otto", Role.OPERATIONS, scope=scope)
-        return httpx.AsyncClient(transport=firm._transport, base_url="http://service", headers=headers)
+        return client_beside(firm, "otto", Role.OPERATIONS, scope=scope)
 
     return of
 

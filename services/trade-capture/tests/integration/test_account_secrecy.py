@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +13,6 @@ import msgspec
 import pytest
 
 from backoffice_chassis import Role, Service
-from backoffice_chassis.migrations import upgrade
 from backoffice_chassis.secrecy import command
 from backoffice_chassis.testing import (
     AUDIT_KEY,
@@ -26,7 +24,7 @@ from backoffice_chassis.testing import (
     engine_for,
     found_in_clear,
 )
-from backoffice_cli.stack.testing import PostgresServer
+from backoffice_cli.stack.testing import Migrated
 from backoffice_events.messaging import Transactions
 from trade_capture.main import MIGRATIONS, TradeCaptureSettings, build
 from trade_capture.testing import BROKER, DTC, NOW, OURS, executed, load_world
@@ -92,15 +90,9 @@ async def database_url(migrated_database: Callable[[Path], Awaitable[str]]) -> s
 
 
 @pytest.fixture
-async def upgraded_url(postgres: PostgresServer) -> str:
+async def upgraded_url(migrated_database: Migrated) -> str:
     """Return a database in which the release before encryption kept an instruction and a proposal, upgraded."""
-    name = f"upgraded_{secrets.token_hex(6)}"
-    await execute(postgres.admin_url, f"CREATE DATABASE {name}")
-    url = postgres.url("postgres", name)
-    await asyncio.to_thread(upgrade, MIGRATIONS, url, revision=BEFORE_ENCRYPTION)
-    await execute(url, FORMERLY)
-    await asyncio.to_thread(upgrade, MIGRATIONS, url)
-    return url
+    return await migrated_database.upgraded(MIGRATIONS, BEFORE_ENCRYPTION, FORMERLY)
 
 
 def instruction(**changes: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from backoffice_chassis.testing import (
     FIELD_KEYS,
     FixedClock,
     app_for,
-    as_caller,
+    client_beside,
     client_for,
     engine_for,
     every_item,
@@ -146,11 +146,9 @@ async def firm(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def limited(firm: httpx.AsyncClient) -> Limited:
     """Return what makes a client of a team that may see some books alone."""
-    transport = firm._transport
 
     def of(scope: Scope) -> httpx.AsyncClient:
-        headers = as_caller("otto", Role.OPERATIONS, scope=scope)
-        return httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers)
+        return client_beside(firm, "otto", Role.OPERATIONS, scope=scope)
 
     return of
 
