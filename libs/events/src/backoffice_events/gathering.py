@@ -15,7 +15,12 @@ _QUIET_WAIT_MS: Final = 1_000
 
 
 def gathering(seconds: float) -> dict[str, int]:
-    """Return the consumer's options with which a fetch brings what came in so many seconds, or enough bytes."""
+    """Return the consumer's options with which a fetch brings what came in so many seconds, or enough bytes.
+
+    0: it brings whatever is there, as soon as anything is.
+    """
+    if seconds == 0:
+        return {"fetch_min_bytes": 1, "fetch_max_wait_ms": _QUIET_WAIT_MS}
     return {"fetch_min_bytes": _ENOUGH_BYTES, "fetch_max_wait_ms": round(seconds * 1000)}
 
 

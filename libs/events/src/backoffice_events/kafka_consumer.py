@@ -23,11 +23,11 @@ class KafkaConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is unty
     sender could stop a topic's consumers for good. Here the bytes at fault are read as escapes (`caf\\xe9`), so such
     a header is one of an unknown name.
 
-    gather: how long, in seconds, records may wait at the broker for others to be fetched with; 0: not at all.
+    gather: how long, in seconds, records may wait at the broker for others to be fetched with; None: as aiokafka does.
     """
 
-    def __init__(self, *topics: str, gather: float = 0, **options: Any) -> None:
-        super().__init__(*topics, **(gathering(gather) if gather else {}), **options)
+    def __init__(self, *topics: str, gather: float | None = None, **options: Any) -> None:
+        super().__init__(*topics, **({} if gather is None else gathering(gather)), **options)
 
     async def start(self) -> None:
         """Connect to the cluster and, when topics are subscribed to, join the group."""

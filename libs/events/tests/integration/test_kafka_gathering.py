@@ -1,4 +1,4 @@
-"""While nothing comes the first record is fetched at once; then records gather at the broker."""
+"""While nothing comes the first record is fetched at once; then records gather at the broker, where they may."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -52,6 +52,19 @@ async def test_the_first_record_is_there_at_once_though_the_broker_may_let_recor
     assert await consumer.getmany(timeout_ms=500) == {}
     await producer.send_and_wait(topic, b"first")
     assert await values(consumer, 1) == [b"first"]
+
+
+async def test_nothing_gathers_where_a_consumer_does_not_want_it(
+    kafka: str, producer: AIOKafkaProducer, topic: str
+) -> None:
+    consumer = KafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="earliest", gather=0)
+    await consumer.start()
+    try:
+        for value in (b"first", b"second", b"third"):
+            await producer.send_and_wait(topic, value)
+            assert await values(consumer, 1) == [value]
+    finally:
+        await consumer.stop()
 
 
 async def test_what_comes_after_the_first_gathers_until_it_is_enough(

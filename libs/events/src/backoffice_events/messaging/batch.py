@@ -153,7 +153,8 @@ class ConsumerSpec:
     undecodable: takes records that cannot be decoded in the same transaction, and returns those it cannot take either:
     they become dead letters, as all of them do without it.
     gather: how long, in seconds, events may wait at the broker for others to be taken with: what is done for a batch
-    costs more than what is done for an event. Short where somebody waits for the effect.
+    costs more than what is done for an event. Short where somebody waits for the effect; 0 behind a service whose own
+    batches are soon enough and large enough.
     projections: what can be rebuilt from the topics and compared; none when the rows depend on more than the events,
     such as people's decisions or the rules of the time.
     """

@@ -84,6 +84,6 @@ CONSUMER: Final = ConsumerSpec(
     contracts=BOOKABLE,
     handle=book,
     ordered=True,
-    gather=0.08,
+    gather=0,
     projections=(_BALANCES, _STOCK),
 )

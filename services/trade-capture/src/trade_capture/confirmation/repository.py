@@ -26,13 +26,17 @@ from trade_capture.confirmation.tables import (
     tolerance,
 )
 from trade_capture.trades.domain import ExecutionKey
-from trade_capture.trades.repository import of_keys, same_key, without_empty_columns
+from trade_capture.trades.repository import WANTED, same_key, wanted, without_empty_columns
 
 ByKey = Mapping[ExecutionKey, Sequence[Confirmation]]
 
 _NOTHING: ByKey = {}
 _KEY = (confirmation.c.source_system, confirmation.c.trade_reference)
-_CONFIRMATION = (*_KEY, *(confirmation.c[name] for name in Confirmation._fields))
+_CONFIRMATIONS = select(*_KEY, *(confirmation.c[name] for name in Confirmation._fields)).join(
+    WANTED, same_key(confirmation)
+)
+_KNOWN = bindparam("known", type_=ARRAY(Uuid(as_uuid=False)))
+_UNKNOWN = _CONFIRMATIONS.where(confirmation.c.confirmation_id != func.all(_KNOWN))
 _SIDES = {side.value: side for side in Side}
 _CONTENT = "source_system, trade_reference, counterparty_lei, confirmation_reference, version, fingerprint"
 
@@ -41,17 +45,13 @@ async def confirmations_of(
     connection: AsyncConnection, keys: Collection[ExecutionKey], known: ByKey = _NOTHING
 ) -> dict[ExecutionKey, list[Confirmation]]:
     """Return every confirmation that names one of these executions. known: those that need not be read."""
-    wanted = of_keys(keys)
-    query = select(*_CONFIRMATION).join(wanted, same_key(confirmation, wanted))
     found: dict[ExecutionKey, list[Confirmation]] = defaultdict(list)
     ids = []
     for key, confirmations in known.items():
         found[key].extend(confirmations)
         ids += [each.confirmation_id for each in confirmations]
-    if ids:
-        excluded = bindparam("excluded", ids, ARRAY(Uuid(as_uuid=False)))
-        query = query.where(confirmation.c.confirmation_id != func.all(excluded))
-    for row in await connection.execute(query):
+    query, parameters = (_UNKNOWN, {**wanted(keys), "known": ids}) if ids else (_CONFIRMATIONS, wanted(keys))
+    for row in await connection.execute(query, parameters):
         found[ExecutionKey(row.source_system, row.trade_reference)].append(as_confirmation(row))
     return found
 

@@ -26,19 +26,16 @@ from trade_capture.repair.filters import entry_in_scope
 from trade_capture.repair.tables import repair_entry, repair_step
 from trade_capture.trades.domain import ExecutionKey, Malformed, Reason, stp
 from trade_capture.trades.domain.numbers import EXACT, money, number_fault
-from trade_capture.trades.repository import of_keys, same_key, trade_join
+from trade_capture.trades.repository import WANTED, same_key, trade_join, wanted
 
 Reasons = tuple[Reason, ...]
 _DECIMALS = 10
+_ENTRIES = select(repair_entry).join(WANTED, same_key(repair_entry)).order_by(repair_entry.c.repair_id)
 
 
 async def entries_of(connection: AsyncConnection, keys: Collection[ExecutionKey]) -> list[RepairEntry]:
     """Return every entry of those executions, finished or not, in the order they came."""
-    wanted = of_keys(keys)
-    query = (
-        select(repair_entry).join(wanted, same_key(repair_entry, wanted)).order_by(repair_entry.c.repair_id)
-    )
-    return [as_entry(row) for row in await connection.execute(query)]
+    return [as_entry(row) for row in await connection.execute(_ENTRIES, wanted(keys))]
 
 
 async def find_row(connection: AsyncConnection, repair_id: str, scope: Scope) -> Row[Any] | None:

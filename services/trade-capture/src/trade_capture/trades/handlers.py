@@ -37,7 +37,7 @@ class TradeConsumer:
             contracts=STATEMENTS,
             handle=self.handle,
             undecodable=self.take_undecodable,
-            gather=0.08,
+            gather=0.15,
         )
 
     async def handle(self, batch: Batch) -> None:

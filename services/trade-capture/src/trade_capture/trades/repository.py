@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     ARRAY,
-    Column,
     ColumnElement,
     FromClause,
     Integer,
     Row,
+    Select,
     Text,
     Uuid,
     bindparam,
@@ -31,10 +31,35 @@ _LOCK = text(
     "SELECT count(pg_advisory_xact_lock(key)) FROM (SELECT DISTINCT hashtextextended(name, 0) AS key"
     " FROM unnest(CAST(:names AS text[])) AS name ORDER BY key) AS ordered"
 )
+# Which executions are meant: queries that join it are made once, and given their `wanted` when they run.
+WANTED = (
+    func.unnest(bindparam("systems", type_=ARRAY(Text)), bindparam("references", type_=ARRAY(Text)))
+    .table_valued("source_system", "trade_reference")
+    .render_derived(name="wanted")
+)
+
+
+def wanted(keys: Collection[ExecutionKey]) -> dict[str, list[str]]:
+    """Return the parameters that make WANTED these executions."""
+    return {
+        "systems": [key.source_system for key in keys],
+        "references": [key.trade_reference for key in keys],
+    }
+
+
+def same_key(table: FromClause, other: FromClause = WANTED) -> ColumnElement[bool]:
+    """Return the condition that a row belongs to the execution of another, or to a wanted one."""
+    return (table.c.source_system == other.c.source_system) & (
+        table.c.trade_reference == other.c.trade_reference
+    )
+
+
 _KEY = (trade.c.trade_id, trade.c.source_system, trade.c.trade_reference, trade.c.status)
-_STANDING = (*_KEY, trade.c.source_version, trade.c.repaired)
+_STANDING: Select[*tuple[Any, ...]] = select(*_KEY, trade.c.source_version, trade.c.repaired).join(
+    WANTED, same_key(trade)
+)
 # Only what is needed: to decode a number or a date costs more than all the matching.
-_MATCHABLE = (
+_MATCHABLE: Select[*tuple[Any, ...]] = select(
     *_KEY,
     trade.c.version,
     trade.c.counterparty_lei,
@@ -51,6 +76,12 @@ _MATCHABLE = (
     trade.c.confirmation_version,
     trade.c.differences,
     trade.c.accepted_by,
+).join(WANTED, same_key(trade))
+_STATES = (
+    select(cast(trade_version.c.state, Text))
+    .join(trade, trade.c.trade_id == trade_version.c.trade_id)
+    .where(trade.c.source_version == trade_version.c.source_version)
+    .where(trade.c.trade_id == func.any(bindparam("ids", type_=ARRAY(Uuid(as_uuid=False)))))
 )
 _decode_trade = msgspec.json.Decoder(Trade).decode
 
@@ -65,24 +96,6 @@ async def lock_executions(connection: AsyncConnection, keys: Iterable[ExecutionK
     await connection.execute(_LOCK, {"names": names})
 
 
-def of_keys(keys: Collection[ExecutionKey]) -> FromClause:
-    """Return the keys as a relation (source_system, trade_reference) to join with."""
-    systems = bindparam("systems", [key.source_system for key in keys], ARRAY(Text))
-    references = bindparam("references", [key.trade_reference for key in keys], ARRAY(Text))
-    return (
-        func.unnest(systems, references)
-        .table_valued("source_system", "trade_reference")
-        .render_derived(name="wanted")
-    )
-
-
-def same_key(table: FromClause, wanted: FromClause) -> ColumnElement[bool]:
-    """Return the condition that a row belongs to a wanted key."""
-    return (table.c.source_system == wanted.c.source_system) & (
-        table.c.trade_reference == wanted.c.trade_reference
-    )
-
-
 def trade_join() -> FromClause:
     """Return trades as a relation for other capabilities' queries to join with."""
     return trade.alias("captured")
@@ -90,30 +103,17 @@ def trade_join() -> FromClause:
 
 async def standings(connection: AsyncConnection, keys: Collection[ExecutionKey]) -> Sequence[Row[Any]]:
     """Return how far those trades that exist have come: id, key, source_version, status, repaired."""
-    return await _of_keys(connection, keys, _STANDING)
+    return (await connection.execute(_STANDING, wanted(keys))).all()
 
 
 async def matchable_trades(connection: AsyncConnection, keys: Collection[ExecutionKey]) -> Sequence[Row[Any]]:
     """Return of those trades that exist what both parties must agree on, and how matching stands."""
-    return await _of_keys(connection, keys, _MATCHABLE)
-
-
-async def _of_keys(
-    connection: AsyncConnection, keys: Collection[ExecutionKey], columns: Sequence[Column[Any]]
-) -> Sequence[Row[Any]]:
-    wanted = of_keys(keys)
-    return (await connection.execute(select(*columns).join(wanted, same_key(trade, wanted)))).all()
+    return (await connection.execute(_MATCHABLE, wanted(keys))).all()
 
 
 async def states(connection: AsyncConnection, trade_ids: Collection[str]) -> dict[str, Trade]:
     """Return the trades in full, as they now stand, by id."""
-    statement = (
-        select(cast(trade_version.c.state, Text))
-        .join(trade, trade.c.trade_id == trade_version.c.trade_id)
-        .where(trade.c.source_version == trade_version.c.source_version)
-        .where(trade.c.trade_id == func.any(bindparam("ids", list(trade_ids), ARRAY(Uuid(as_uuid=False)))))
-    )
-    found = map(_decode_trade, (await connection.execute(statement)).scalars())
+    found = map(_decode_trade, (await connection.execute(_STATES, {"ids": list(trade_ids)})).scalars())
     return {each.trade_id: each for each in found}
 
 

@@ -11,12 +11,14 @@ from backoffice_events.messaging import UnitOfWork
 from trade_capture.reference.scope import in_scope
 from trade_capture.reference.tables import book
 from trade_capture.repair.domain import stated_book, statement_type
-from trade_capture.trades import repository
 from trade_capture.trades.domain import ExecutionKey, key_of
+from trade_capture.trades.repository import WANTED, lock_executions, same_key, wanted
 from trade_capture.trades.submission import Submission
 from trade_capture.trades.tables import trade
 
 Books = dict[ExecutionKey, str]
+
+_BOOKS = select(trade.c.source_system, trade.c.trade_reference, trade.c.book).join(WANTED, same_key(trade))
 
 
 async def require_in_scope(unit: UnitOfWork, principal: Principal, submissions: Sequence[Submission]) -> None:
@@ -27,7 +29,7 @@ async def require_in_scope(unit: UnitOfWork, principal: Principal, submissions: 
     """
     if principal.scope.whole_firm:
         return
-    await repository.lock_executions(unit.connection, [key_of(each.statement) for each in submissions])
+    await lock_executions(unit.connection, [key_of(each.statement) for each in submissions])
     standing = await _standing(unit.connection, submissions)
     concerned = [list(_concerned(each, standing)) for each in submissions]
     named = {name for some in concerned for name in some if name is not None}
@@ -65,9 +67,7 @@ def _concerned(submission: Submission, standing: Books) -> Iterator[str | None]:
 
 
 async def _standing(connection: AsyncConnection, submissions: Sequence[Submission]) -> Books:
-    wanted = repository.of_keys([key_of(each.statement) for each in submissions])
-    columns = (trade.c.source_system, trade.c.trade_reference, trade.c.book)
-    rows = await connection.execute(select(*columns).join(wanted, repository.same_key(trade, wanted)))
+    rows = await connection.execute(_BOOKS, wanted([key_of(each.statement) for each in submissions]))
     return {ExecutionKey(row.source_system, row.trade_reference): row.book for row in rows}
 
 
