@@ -54,7 +54,7 @@ def under_older_key(sealed: Sealed) -> ColumnElement[bool]:
 def _in_clear(sealed: Sealed, name: str) -> ColumnElement[bool]:
     column = sealed.table.c[name]
     if name in sealed.apart:
-        return column.is_not(None)
+        return and_(column.is_not(None), sealed.stored_in(name).is_(None))
     return and_(column.is_not(None), not_(_text(column).startswith(PREFIX)))
 
 

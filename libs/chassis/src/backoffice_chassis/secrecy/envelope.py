@@ -20,6 +20,8 @@ from backoffice_chassis.secrecy.ring import NONCE_BYTES
 
 PREFIX = "enc1:"
 DATA_KEY_BITS = 256
+KEY_ID_ENDS = len(PREFIX) + 36
+"""Where the data key's id ends in an encrypted value."""
 
 
 class DataKey:

@@ -21,6 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backoffice_chassis.secrecy import keys
+from backoffice_chassis.secrecy.accounts import Place, without_accounts
+from backoffice_chassis.secrecy.envelope import DataKey
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.messaging import bulk
 from trade_capture.repair.domain import statement_type
@@ -52,6 +55,7 @@ _MATCHABLE = (
     trade.c.differences,
     trade.c.accepted_by,
 )
+_ACCOUNTS = Place("trade_version", "accounts")
 _decode_trade = msgspec.json.Decoder(Trade).decode
 
 
@@ -107,14 +111,26 @@ async def _of_keys(
 
 async def states(connection: AsyncConnection, trade_ids: Collection[str]) -> dict[str, Trade]:
     """Return the trades in full, as they now stand, by id."""
+    columns = trade_version.c
     statement = (
-        select(cast(trade_version.c.state, Text))
+        select(
+            columns.trade_id,
+            columns.source_version,
+            cast(columns.state, Text).label("state"),
+            columns.accounts,
+        )
         .join(trade, trade.c.trade_id == trade_version.c.trade_id)
         .where(trade.c.source_version == trade_version.c.source_version)
         .where(trade.c.trade_id == func.any(bindparam("ids", list(trade_ids), ARRAY(Uuid(as_uuid=False)))))
     )
-    found = map(_decode_trade, (await connection.execute(statement)).scalars())
-    return {each.trade_id: each for each in found}
+    rows = (await connection.execute(statement)).all()
+    known = await keys.of_sealed(connection, [row.accounts for row in rows])
+    return {
+        row.trade_id: _ACCOUNTS.put_back(
+            _decode_trade(row.state), row.accounts, known, row.trade_id, str(row.source_version)
+        )
+        for row in rows
+    }
 
 
 async def statements(
@@ -150,8 +166,17 @@ async def update_trades(connection: AsyncConnection, rows: Sequence[Mapping[str,
 
 
 async def insert_versions(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write what was taken in."""
-    await bulk.append(connection, trade_version, without_empty_columns(rows))
+    """Write what was taken in. state: the trade, whose accounts rest encrypted."""
+    if rows:
+        key = await keys.sealing(connection)
+        at_rest = rows if key is None else [_sealed(row, key) for row in rows]
+        await bulk.append(connection, trade_version, without_empty_columns(at_rest))
+
+
+def _sealed(row: Mapping[str, Any], key: DataKey) -> dict[str, Any]:
+    state = row["state"]
+    accounts = _ACCOUNTS.seal(key, state, row["trade_id"], str(row["source_version"]))
+    return {**row, "state": without_accounts(state), "accounts": accounts}
 
 
 async def insert_resends(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
