@@ -77,8 +77,11 @@ async def test_no_account_rests_in_clear_but_in_messages_to_the_csd(world: World
     assert [each for each in ACCOUNTS if each not in again] == []
 
 
-async def test_trades_in_clear_before_the_upgrade_are_instructed_and_then_encrypted(upgraded: World) -> None:
-    trades = [a.trade() for _ in range(3)]
+async def test_trades_in_clear_before_the_upgrade_are_instructed_and_then_encrypted(
+    upgraded: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_AT_A_TIME", 2)
+    trades = [a.trade() for _ in range(5)]
     await upgraded.facts(*map(a.captured, trades))
     assert await clear_places(upgraded) == {"settlement.terms"}, "the release before reads it yet"
     await instruct(upgraded, trades[0])
