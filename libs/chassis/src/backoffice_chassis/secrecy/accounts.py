@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from backoffice_chassis.secrecy.envelope import DataKey, key_id_of
+from backoffice_chassis.secrecy.envelope import KEY_ID_ENDS, DataKey
 from backoffice_events.contracts.trading import Trade
 
 _PARTIES: Final = "settlement_parties"
@@ -40,11 +40,19 @@ class Place:
         return under.seal(_encode(accounts), (*self._place, *key))
 
     def put_back(self, trade: Trade, sealed: str | None, keys: Mapping[str, DataKey], *key: str) -> Trade:
-        """Return a trade with its accounts. sealed: None when they stand in it. Raises UnreadableError."""
+        """Return a trade with its accounts. Raises UnreadableError.
+
+        sealed: None when they stand in it. keys: as `keys.of_sealed` returns them.
+        """
         if sealed is None:
             return trade
-        accounts = _decode(keys[key_id_of(sealed)].open(sealed, (*self._place, *key)))
-        parties = replace(trade.settlement_parties, **dict(zip(_NAMES, accounts, strict=True)))
+        safekeeping, cash, theirs = _decode(keys[sealed[:KEY_ID_ENDS]].open(sealed, (*self._place, *key)))
+        parties = replace(
+            trade.settlement_parties,
+            safekeeping_account=safekeeping,
+            cash_account=cash,
+            counterparty_account=theirs,
+        )
         return replace(trade, settlement_parties=parties)
 
 

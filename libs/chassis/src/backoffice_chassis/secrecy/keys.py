@@ -119,9 +119,13 @@ async def named(connection: AsyncConnection, key_ids: Collection[str]) -> Mappin
 
 
 async def of_sealed(connection: AsyncConnection, sealed: Iterable[str | None]) -> Mapping[str, DataKey]:
-    """Return the data keys that values are under; None: a value that is not encrypted. Raises as `named` does."""
+    """Return the data keys that values are under, by how these begin, up to KEY_ID_ENDS. Raises as `named` does.
+
+    sealed: None is a value that is not encrypted.
+    """
     beginnings = {each[:KEY_ID_ENDS] for each in sealed if each is not None}
-    return await named(connection, {key_id_of(each) for each in beginnings})
+    found = await named(connection, {key_id_of(each) for each in beginnings})
+    return {each: found[key_id_of(each)] for each in beginnings}
 
 
 async def destroy(connection: AsyncConnection, subject: str) -> None:
