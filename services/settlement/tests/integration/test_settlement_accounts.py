@@ -1,6 +1,7 @@
 """The accounts of a trade rest encrypted while settlement waits, and the CSD is told them as they are."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +9,30 @@ import pytest
 import settlement_samples as a
 from settlement_world import World
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backoffice_chassis import ServiceSettings
 from backoffice_chassis.secrecy import command
-from backoffice_chassis.secrecy.errors import UnreadableError
+from backoffice_chassis.secrecy.errors import MissingKeyError, UnreadableError
+from backoffice_chassis.secrecy.keys import with_ring
+from backoffice_chassis.secrecy.ring import KeyRing, new_key_ring
 from backoffice_chassis.testing import AUDIT_KEY, FIELD_KEYS, FixedClock, engine_for, found_in_clear
 from backoffice_cli.stack.testing import Migrated
+from backoffice_events.cloudevents import encode
 from backoffice_events.contracts.trading import Trade
-from backoffice_events.messaging import Batch
+from backoffice_events.ids import new_id
+from backoffice_events.messaging import Batch, Transactions
+from backoffice_events.messaging.breaker import DeadLetterCap
+from backoffice_events.messaging.processor import Processor
+from backoffice_events.records import Record
 from settlement.main import build
+from settlement.processes.handlers import CONSUMER as FACTS
 
 pytestmark = pytest.mark.integration
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 BEFORE_ENCRYPTION = "0005"
+NOW = datetime(2024, 6, 3, 15, tzinfo=UTC)
 ACCOUNTS = (
     a.PARTIES.safekeeping_account,
     a.PARTIES.cash_account,
@@ -103,3 +113,17 @@ async def test_accounts_moved_to_another_trade_are_not_instructed(world: World) 
     with pytest.raises(UnreadableError, match=f"row {trade.trade_id} does not open"):
         await instruct(world, trade)
     assert await instruct(world, other)
+
+
+async def test_a_process_without_the_key_waits_for_it_and_condemns_no_event(world: World) -> None:
+    trade = a.trade()
+    await world.facts(a.captured(trade))
+    newer = KeyRing(new_key_ring().replace("1:", "2:", 1))
+    engine = create_async_engine(world.engine.url, execution_options=with_ring(newer))
+    transactions = Transactions(engine, source="urn:test", clock=lambda: NOW)
+    sent = encode(a.confirmed(trade.trade_id), event_id=new_id(), source="urn:test", time=NOW)
+    record = Record(sent.topic, sent.key, sent.value, sent.headers, partition=0, offset=0)
+    with pytest.raises(MissingKeyError, match="which BACKOFFICE_FIELD_KEYS lacks"):
+        await Processor(FACTS, transactions, DeadLetterCap(share=1.0)).process([record])
+    await engine.dispose()
+    assert await world.rows("SELECT 1 FROM dead_letter") == []
