@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backoffice_chassis.testing import engine_for
 from backoffice_cli.stack.testing import Migrated, PostgresServer, shared_server
 from backoffice_events.cloudevents import decode, encode
 from backoffice_events.contracts.base import Event
@@ -121,7 +122,7 @@ async def run(folder: Path, trades: int, size: int) -> dict[str, float]:
     """Start a database and measure twice: the first run warms up."""
     port = int(shared_server("postgres", folder, os.getpid())["port"])
     migrated = Migrated(PostgresServer(port), folder)
-    engine = create_async_engine(await migrated(ROOT / "services/settlement/migrations"))
+    engine = engine_for(await migrated(ROOT / "services/settlement/migrations"))
     await measure(engine, min(trades, 1000), size)
     found = await measure(engine, trades, size)
     await engine.dispose()

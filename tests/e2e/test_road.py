@@ -1,22 +1,30 @@
 """The road in full: trades with every mishap, services killed on the way, and books that reconcile at the end."""
 
+import asyncio
 import os
 import signal
 import threading
 
 import pytest
 
+from backoffice_chassis.testing import found_in_clear
+from backoffice_cli.auditor.evidence.databases import superuser_url
 from backoffice_cli.commands.reconcile import run as reconcile
 from backoffice_cli.demo.run import settle, trade
 from backoffice_cli.demo.story import story_of
 from backoffice_cli.flow import consumed
 from backoffice_cli.platform import Stack, body_of, every_page
 from backoffice_cli.reconciliation.report import Report
+from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.state import read_state
 
 pytestmark = pytest.mark.e2e
 
 TRADES = 600
+ACCOUNTS = ("TEST-S-", "TEST-C-")
+"""How every account of the demo's firm begins: made up, so that none is anybody's."""
+MESSAGES_IN_CLEAR = {"settlement": {"status_event.document"}}
+EVENTS_IN_CLEAR = {"outbox.payload", "dead_letter.value", "parked_event.value"}
 KILLED = ("trade-capture", "compliance", "settlement", "ledger")
 
 
@@ -88,3 +96,16 @@ def test_the_trial_balance_agrees_on_both_sides(platform: Stack, outcome: Report
         balance = body_of(client.get("/trial-balance"))
     assert balance["balanced"]
     assert all(total["debit"] == total["credit"] for total in balance["totals"])
+
+
+@pytest.mark.parametrize("service", [service.name for service in SERVICES])
+def test_no_account_of_a_trade_rests_in_clear_but_where_the_guide_says(
+    platform: Stack, outcome: Report, service: str
+) -> None:
+    with platform.client("trade-capture", "operations") as client:
+        for known in every_page(client, "/reference/settlement-instructions"):
+            assert known["safekeeping_account"].startswith(ACCOUNTS[0])
+            assert known["cash_account"].startswith(ACCOUNTS[1])
+    url = superuser_url(platform, service.replace("-", "_")).replace("postgresql", "postgresql+asyncpg")
+    found = {place for place, _ in asyncio.run(found_in_clear(url, ACCOUNTS))}
+    assert found - EVENTS_IN_CLEAR == MESSAGES_IN_CLEAR.get(service, set())

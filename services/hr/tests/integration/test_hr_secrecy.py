@@ -306,7 +306,7 @@ async def test_an_interrupted_renewal_leaves_everything_readable_and_is_taken_up
         engine = engine_for(database_url)
         async with engine.begin() as connection:
             await data_keys.renew(connection)
-            assert await backlog.encrypt_some(connection, SEALED_PERSON, 2) == 2
+            assert await backlog.encrypt_some(connection, SEALED_PERSON, 2) == ("E1",)
             assert await backlog.count(connection, SEALED_PERSON, backlog.under_older_key(SEALED_PERSON)) == 3
         await engine.dispose()
         assert (await client.get("/employees")).json() == before

@@ -11,6 +11,7 @@ from settlement.instructions.api import router as instructions
 from settlement.metrics import measure
 from settlement.processes.api import router as settlements
 from settlement.processes.handlers import CONSUMER as FACTS
+from settlement.processes.tables import SEALED
 
 
 def build(settings: ServiceSettings, clock: Clock) -> Service:
@@ -22,6 +23,7 @@ def build(settings: ServiceSettings, clock: Clock) -> Service:
         settings=settings,
         routers=[settlements, instructions, exceptions, controls],
         consumers=[FACTS, ADVICES, BUSINESS_DAYS],
+        sealed=[SEALED],
         jobs=[measuring("what is open", measure)],
         migrations=Path(__file__).parents[2] / "migrations",
         clock=clock,

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 from settlement_world import World
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backoffice_chassis.testing import engine_for
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 @pytest.fixture
 async def engine(migrated_database: Callable[[Path], Awaitable[str]]) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(await migrated_database(MIGRATIONS))
+    engine = engine_for(await migrated_database(MIGRATIONS))
     yield engine
     await engine.dispose()
 

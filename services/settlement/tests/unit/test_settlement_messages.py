@@ -13,6 +13,7 @@ from xsdata.formats.dataclass.parsers import XmlParser
 from xsdata.formats.dataclass.parsers.config import ParserConfig
 from xsdata.formats.dataclass.serializers import XmlSerializer
 
+from backoffice_chassis.secrecy.accounts import without_accounts
 from backoffice_events.contracts.vocabulary import InstrumentType, Side
 from backoffice_events.iso20022 import InvalidDocumentError, MessageType, read
 from settlement.advices.messages import read_cancellation_advice, read_confirmation, read_status_advice
@@ -174,6 +175,11 @@ def test_what_the_library_writes_is_valid_to_us_and_means_the_same(
 def test_our_instruction_written_by_the_library_is_valid_to_us() -> None:
     document = instruction_document("i", a.trade())
     read(back(as_model(document, MessageType.INSTRUCTION), MessageType.INSTRUCTION), MessageType.INSTRUCTION)
+
+
+def test_a_trade_without_its_accounts_is_no_instruction() -> None:
+    with pytest.raises(InvalidDocumentError, match="minLength"):
+        instruction_document("i", without_accounts(a.trade()))
 
 
 @pytest.mark.parametrize(

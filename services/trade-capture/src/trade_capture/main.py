@@ -17,6 +17,7 @@ from trade_capture.trades import api as trades_api
 from trade_capture.trades import controls_api
 from trade_capture.trades.capture import Capture
 from trade_capture.trades.handlers import TradeConsumer
+from trade_capture.trades.tables import SEALED_VERSIONS
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -59,7 +60,7 @@ def build(settings: TradeCaptureSettings, clock: Clock) -> Service:
             confirmation_api.router,
         ],
         approvals=[proposals.CHANGES],
-        sealed=list(SEALED.values()),
+        sealed=[*SEALED.values(), SEALED_VERSIONS],
         consumers=[EMPLOYEES, TradeConsumer(capture).spec(), confirmation_handlers.consumer()],
         jobs=[measuring("the open days", measure)],
         migrations=MIGRATIONS,

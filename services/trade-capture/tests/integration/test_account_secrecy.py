@@ -34,8 +34,9 @@ pytestmark = pytest.mark.integration
 CHECKER = as_caller("chen", Role.OPERATIONS)
 BEFORE_ENCRYPTION = "0006"
 ACCOUNTS = ("S-5299", "C-5299", "S-5493", "C-5493", "ACCT-7781", "ACCT-7782", "ACCT-7783", "ACCT-7784")
-TRAVEL_WITH_TRADES = {"trade_version.state", "outbox.payload"}
-"""What a trade carries to settlement stands in clear: docs/operators.md says why."""
+ON_ITS_WAY = {"outbox.payload"}
+"""What an event carries to settlement stands in clear: docs/operators.md says why."""
+CARRIED = ("S-5299", "C-5299", "S-5493")
 KEY = f"'{BROKER}', '{DTC}', 'USD'"
 VALUES = "'IRVTUS3NXXX', 'ACCT-7781', 'ACCT-7782', '2020-01-01', true"
 FORMERLY = f"""
@@ -117,6 +118,24 @@ async def capture(client: httpx.AsyncClient, reference: str) -> dict[str, Any]:
     return found
 
 
+async def cancel(client: httpx.AsyncClient, trade_id: str) -> None:
+    trade = (await client.get(f"/trades/{trade_id}")).json()["trade"]
+    name = {each: trade[each] for each in ("source_system", "trade_reference")}
+    body = {**name, "action": "CANCEL", "version": trade["source_version"] + 1, "reason": "bust"}
+    answer = await client.post("/trades", json=body)
+    assert answer.json()["result"] == "CANCELLED", answer.text
+
+
+async def shown_accounts(client: httpx.AsyncClient, trade_id: str) -> tuple[str, ...]:
+    """Return the accounts that the story of a trade shows."""
+    return accounts_in((await client.get(f"/trades/{trade_id}")).json()["state"])
+
+
+def accounts_in(trade: dict[str, Any]) -> tuple[str, ...]:
+    parties = trade["settlement_parties"]
+    return parties["safekeeping_account"], parties["cash_account"], parties["counterparty_account"]
+
+
 async def captured_accounts(database_url: str, trade_id: str) -> tuple[str, ...]:
     """Return the accounts that the event of a capture carries to settlement."""
     connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
@@ -124,11 +143,10 @@ async def captured_accounts(database_url: str, trade_id: str) -> tuple[str, ...]
         "SELECT payload FROM outbox WHERE aggregateid = $1 ORDER BY seq DESC LIMIT 1", trade_id
     )
     await connection.close()
-    parties = json.loads(payload)["trade"]["settlement_parties"]
-    return parties["safekeeping_account"], parties["cash_account"], parties["counterparty_account"]
+    return accounts_in(json.loads(payload)["trade"])
 
 
-async def test_no_account_rests_in_clear_but_with_the_trades(database_url: str) -> None:
+async def test_no_account_rests_in_clear_but_in_events_on_their_way(database_url: str) -> None:
     await load_worlds_data(database_url)
     async with serving(database_url) as client:
         for change in (instruction(), instruction(safekeeping_account="ACCT-7783")):
@@ -156,7 +174,7 @@ async def test_no_account_rests_in_clear_but_with_the_trades(database_url: str) 
         assert {each["cash_account"] for each in listed} == {"ACCT-7782", "C-5299", "C-7H6G"}
     assert await captured_accounts(database_url, captured["trade_id"]) == ("S-5299", "C-5299", "ACCT-7783")
     found = await found_in_clear(database_url, ACCOUNTS)
-    assert {place for place, _ in found} == TRAVEL_WITH_TRADES
+    assert {place for place, _ in found} == ON_ITS_WAY
 
 
 async def test_a_version_may_be_encrypted_anew_and_nothing_else(database_url: str) -> None:
@@ -230,3 +248,53 @@ async def test_neither_logs_nor_metrics_nor_problems_tell_an_account(
     assert "UnreadableError" in written.out + written.err, "the defect is logged"
     assert [each for each in ACCOUNTS if each in written.out + written.err] == []
     assert [(a.url, each) for a in answers for each in ACCOUNTS if each in a.text] == []
+
+
+async def test_the_accounts_of_a_trade_are_shown_and_told_as_they_were(database_url: str) -> None:
+    await load_worlds_data(database_url)
+    async with serving(database_url) as client:
+        trade_id = (await capture(client, "T-1"))["trade_id"]
+        assert await shown_accounts(client, trade_id) == CARRIED
+        assert await keys("renew", database_url) == 0
+        assert await shown_accounts(client, trade_id) == CARRIED
+        await cancel(client, trade_id)
+        assert await shown_accounts(client, trade_id) == CARRIED
+    assert await captured_accounts(database_url, trade_id) == CARRIED
+    assert {place for place, _ in await found_in_clear(database_url, CARRIED)} == ON_ITS_WAY
+
+
+async def test_trades_in_clear_before_the_upgrade_are_read_and_then_encrypted(
+    migrated_database: Migrated,
+) -> None:
+    upgraded_url = await migrated_database.upgraded(MIGRATIONS, BEFORE_ENCRYPTION)
+    await load_worlds_data(upgraded_url)
+    async with serving(upgraded_url) as client:
+        formerly = (await capture(client, "T-1"))["trade_id"]
+        found = {place for place, _ in await found_in_clear(upgraded_url, CARRIED)}
+        assert "trade_version.state" in found, "the release before reads it yet"
+        assert await keys("encrypt", upgraded_url) == 0
+        now = (await capture(client, "T-2"))["trade_id"]
+        assert {place for place, _ in await found_in_clear(upgraded_url, CARRIED)} == ON_ITS_WAY
+        for trade_id in (formerly, now):
+            assert await shown_accounts(client, trade_id) == CARRIED
+            await cancel(client, trade_id)
+            assert await captured_accounts(upgraded_url, trade_id) == CARRIED
+
+
+async def test_a_trades_accounts_may_be_encrypted_anew_and_nothing_else(database_url: str) -> None:
+    await load_worlds_data(database_url)
+    async with serving(database_url) as client:
+        ids = [(await capture(client, name))["trade_id"] for name in ("T-1", "T-2")]
+        for change in (
+            "accounts = NULL",
+            "accounts = 'ACCT-7781'",
+            "state = replace(state::text, 'BUY', 'SELL')::json",
+            "state = replace(state::text, 'S-5493', 'ACCT-7781')::json, accounts = NULL",
+            "accounts = 'enc1:x', version = 7",
+        ):
+            with pytest.raises(asyncpg.RaiseError, match="append-only"):
+                await execute(database_url, f"UPDATE trade_version SET {change}")  # noqa: S608
+        another = f"(SELECT accounts FROM trade_version WHERE trade_id = '{ids[1]}')"  # noqa: S608
+        await execute(database_url, f"UPDATE trade_version SET accounts = {another}")  # noqa: S608
+        answers = [await client.get(f"/trades/{trade_id}") for trade_id in ids]
+    assert [each.status_code for each in answers] == [500, 200], "an account of another trade is not shown"

@@ -2,7 +2,23 @@
 
 from typing import Any, Final
 
-from sqlalchemy import JSON, Column, ColumnElement, LargeBinary, Text, and_, cast, func, not_, or_, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    LargeBinary,
+    Table,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis.secrecy.envelope import PREFIX
@@ -11,18 +27,25 @@ from backoffice_chassis.secrecy.sealed import Sealed
 from backoffice_chassis.secrecy.tables import data_key
 from backoffice_events.messaging import bulk
 
+Key = tuple[Any, ...]
+"""Values of a row's primary key."""
+
 _OLDER: Final = select(cast(data_key.c.key_id, Text)).where(data_key.c.generation < NEWEST)
 
 
-async def encrypt_some(connection: AsyncConnection, sealed: Sealed, most: int) -> int:
-    """Encrypt the values of at most so many rows anew; return how many. Rows that others hold wait for another call."""
+async def encrypt_some(connection: AsyncConnection, sealed: Sealed, most: int, after: Key = ()) -> Key:
+    """Encrypt the values of at most so many rows anew, in the order of their keys; return the last one's, () for none.
+
+    after: the key that an earlier call returned, so that no call reads again what is encrypted. Rows that others hold
+    wait for another pass.
+    """
     table = sealed.table
     key = [column.name for column in table.primary_key]
     names = [name for logical in sealed.columns for name in {logical, sealed.stored_in(logical).name}]
     wanted = {*key, *names, *([sealed.subject] if sealed.subject else [])}
     query = (
         select(*[table.c[name] for name in sorted(wanted)])
-        .where(or_(in_clear(sealed), under_older_key(sealed)))
+        .where(or_(in_clear(sealed), under_older_key(sealed)), _behind(table, after))
         .order_by(*table.primary_key.columns)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -31,7 +54,13 @@ async def encrypt_some(connection: AsyncConnection, sealed: Sealed, most: int) -
     rows = await sealed.seal_now(connection, await sealed.open(connection, found))
     changes = [{name: row[name] for name in (*key, *names)} for row in rows]
     await bulk.update(connection, table, changes, key=key)
-    return len(changes)
+    return tuple(rows[-1][name] for name in key) if rows else ()
+
+
+def _behind(table: Table, key: Key) -> ColumnElement[bool]:
+    columns = table.primary_key.columns
+    values = [literal(value, column.type) for value, column in zip(key, columns if key else (), strict=True)]
+    return tuple_(*columns) > tuple_(*values) if key else true()
 
 
 async def count(connection: AsyncConnection, sealed: Sealed, which: ColumnElement[bool]) -> int:
@@ -54,7 +83,7 @@ def under_older_key(sealed: Sealed) -> ColumnElement[bool]:
 def _in_clear(sealed: Sealed, name: str) -> ColumnElement[bool]:
     column = sealed.table.c[name]
     if name in sealed.apart:
-        return column.is_not(None)
+        return and_(column.is_not(None), sealed.stored_in(name).is_(None))
     return and_(column.is_not(None), not_(_text(column).startswith(PREFIX)))
 
 

@@ -82,7 +82,21 @@ async def encrypt(engine: AsyncEngine, sealed: Sequence[Sealed]) -> None:
     async with engine.begin() as connection:
         await keys.end_pending(connection)
     for each in sealed:
-        await _in_batches(engine, partial(backlog.encrypt_some, sealed=each, most=_AT_A_TIME))
+        while await _encrypted_in_a_pass(engine, each):
+            pass
+
+
+async def _encrypted_in_a_pass(engine: AsyncEngine, sealed: Sealed) -> int:
+    """Go through a table once, batch by batch, each in a transaction of its own; return how many batches it were."""
+    batches, last = 0, await _batch(engine, sealed, ())
+    while last:
+        batches, last = batches + 1, await _batch(engine, sealed, last)
+    return batches
+
+
+async def _batch(engine: AsyncEngine, sealed: Sealed, after: backlog.Key) -> backlog.Key:
+    async with engine.begin() as connection:
+        return await backlog.encrypt_some(connection, sealed, _AT_A_TIME, after)
 
 
 async def rotate(engine: AsyncEngine, sealed: Sequence[Sealed]) -> None:  # noqa: ARG001  as all verbs

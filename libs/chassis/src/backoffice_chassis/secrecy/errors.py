@@ -1,7 +1,9 @@
 """Why a value cannot be read. No message holds a value or a key."""
 
+from backoffice_events.messaging.failures import MissingMeansError
 
-class MissingKeyError(Exception):
+
+class MissingKeyError(MissingMeansError):
     """The key is not there: it was not given to this process, or was destroyed."""
 
 

@@ -4,14 +4,14 @@ They are read in each transaction that needs them and kept by no process, so tha
 everywhere at once. They come in generations: the newest encrypts, the older ones only decrypt.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backoffice_chassis.secrecy.envelope import DATA_KEY_BITS, DataKey
+from backoffice_chassis.secrecy.envelope import DATA_KEY_BITS, KEY_ID_ENDS, DataKey, key_id_of
 from backoffice_chassis.secrecy.errors import MissingKeyError
 from backoffice_chassis.secrecy.ring import KeyRing, Wrapped
 from backoffice_chassis.secrecy.tables import data_key, encryption_pending
@@ -76,6 +76,11 @@ async def own(connection: AsyncConnection) -> DataKey:
     return made
 
 
+async def sealing(connection: AsyncConnection) -> DataKey | None:
+    """Return the key that encrypts what is no single person's; None while values are written in clear."""
+    return None if await is_pending(connection) else await own(connection)
+
+
 async def renew(connection: AsyncConnection) -> None:
     """Begin a new generation of data keys."""
     newest = (await connection.execute(select(NEWEST))).scalar_one()
@@ -111,6 +116,16 @@ async def named(connection: AsyncConnection, key_ids: Collection[str]) -> Mappin
     if missing:
         raise MissingKeyError(f"Data key {missing[0]} was destroyed, or never was in this database.")
     return found
+
+
+async def of_sealed(connection: AsyncConnection, sealed: Iterable[str | None]) -> Mapping[str, DataKey]:
+    """Return the data keys that values are under, by how these begin, up to KEY_ID_ENDS. Raises as `named` does.
+
+    sealed: None is a value that is not encrypted.
+    """
+    beginnings = {each[:KEY_ID_ENDS] for each in sealed if each is not None}
+    found = await named(connection, {key_id_of(each) for each in beginnings})
+    return {each: found[key_id_of(each)] for each in beginnings}
 
 
 async def destroy(connection: AsyncConnection, subject: str) -> None:

@@ -27,7 +27,7 @@ CREATE TRIGGER guard_changes BEFORE UPDATE OR DELETE ON data_key FOR EACH ROW EX
 _EMPTYING = """
 CREATE TRIGGER guard_emptying BEFORE TRUNCATE ON data_key FOR EACH STATEMENT EXECUTE FUNCTION data_key_guard()
 """
-_PENDING = "INSERT INTO encryption_pending VALUES (now())"
+_PENDING = "INSERT INTO encryption_pending SELECT now() WHERE NOT EXISTS (SELECT FROM encryption_pending)"
 
 
 def upgrade_0001(op: Operations | Any) -> None:
@@ -38,6 +38,11 @@ def upgrade_0001(op: Operations | Any) -> None:
     metadata.create_all(op.get_bind(), checkfirst=False)
     for statement in (_GUARD, _CHANGES, _EMPTYING):
         op.execute(statement)
+    write_in_clear(op)
+
+
+def write_in_clear(op: Operations | Any) -> None:
+    """Have values written in clear until `keys encrypt`, unless the database is new: more is encrypted than before."""
     if not migrations.from_nothing(op):
         op.execute(_PENDING)
 

@@ -6,7 +6,7 @@ that reads values in clear (`encryption_pending`), they are written so; what is 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy import JSON, Column, LargeBinary, Row, Table
@@ -18,18 +18,30 @@ from backoffice_chassis.secrecy.envelope import DataKey, is_sealed, key_id_of
 Fields = dict[str, Any]
 
 
+class Part(Protocol):
+    """What is encrypted of a value whose rest is not."""
+
+    def take_out(self, value: Any) -> tuple[Any, Any]:
+        """Return the rest, and the part."""
+
+    def put_back(self, rest: Any, part: Any) -> Any:
+        """Return the value."""
+
+
 @dataclass(frozen=True)
 class Sealed:
     """A table's columns whose values rest encrypted.
 
     subject: column that names whose data a row holds, each with keys of their own; without it the service's own key.
-    apart: columns whose type holds no text, with the column that holds the encrypted value.
+    apart: columns whose type holds no text, or whose value is encrypted in part, with the column that holds what is
+    encrypted. parts: the part, for the latter.
     """
 
     table: Table
     columns: tuple[str, ...]
     subject: str | None = None
     apart: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, Part] = field(default_factory=dict)
 
     async def seal(self, connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[Fields]:
         """Return rows as they are to be stored."""
@@ -68,15 +80,21 @@ class Sealed:
     def _sealed(self, row: Mapping[str, Any], key: DataKey) -> Fields:
         changed: Fields = {}
         for name in self.columns:
-            column, value = self.stored_in(name), row[name]
-            token = (
-                None
-                if value is None
-                else key.seal(_plain(self.table.c[name], value), self._place(row, column))
-            )
-            changed[name] = None
+            column = self.stored_in(name)
+            rest, plain = self._plain(name, row[name])
+            token = None if plain is None else key.seal(plain, self._place(row, column))
+            changed[name] = rest
             changed[column.name] = token.encode() if token and isinstance(column.type, LargeBinary) else token
         return {**row, **changed}
+
+    def _plain(self, name: str, value: Any) -> tuple[Any, bytes | None]:
+        """Return what stays of a value, and what is to be encrypted of it."""
+        if value is None:
+            return None, None
+        if name in self.parts:
+            rest, part = self.parts[name].take_out(value)
+            return rest, msgspec.json.encode(part)
+        return None, _plain(self.table.c[name], value)
 
     def _opened(self, row: Fields, found: Mapping[str, DataKey]) -> Fields:
         values = {name: self._value(row, name, found) for name in self.columns}
@@ -89,7 +107,10 @@ class Sealed:
         if not is_sealed(stored):
             return row[name]
         token = _text(stored)
-        return _meant(self.table.c[name], found[key_id_of(token)].open(token, self._place(row, column)))
+        plain = found[key_id_of(token)].open(token, self._place(row, column))
+        if name in self.parts:
+            return self.parts[name].put_back(row[name], msgspec.json.decode(plain))
+        return _meant(self.table.c[name], plain)
 
     def _place(self, row: Mapping[str, Any], column: Column[Any]) -> list[str]:
         return [self.table.name, column.name, *(str(row[part.name]) for part in self.table.primary_key)]

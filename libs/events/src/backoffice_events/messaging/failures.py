@@ -25,7 +25,20 @@ _STATES: Final = frozenset(
         "55P03",  # lock not available
     }
 )
-_SURROUNDINGS: Final = (OSError, TimeoutError, MemoryError, KafkaError, exc.TimeoutError)
+
+
+class MissingMeansError(Exception):
+    """Something that a handler works with was not given to the process: no event's fault, and waited for."""
+
+
+_SURROUNDINGS: Final = (
+    OSError,
+    TimeoutError,
+    MemoryError,
+    KafkaError,
+    exc.TimeoutError,
+    MissingMeansError,
+)
 
 
 def is_infrastructure(error: BaseException) -> bool:

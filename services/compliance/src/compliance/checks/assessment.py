@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from backoffice_chassis.secrecy.accounts import without_accounts
 from backoffice_events.contracts.hr import Employee
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.ids import new_id
@@ -206,6 +207,7 @@ class Assessment:
 
     def _decide(self, trade: Trade, state: TradeState, deadline: datetime) -> Decision | None:
         self.touched[trade.trade_id] = state
+        trade = without_accounts(trade)  # what is kept from here on: no check needs them
         inputs = self._gather(trade, state)
         missing = self._known.copies.missing(trade)
         if missing and self._now < deadline:

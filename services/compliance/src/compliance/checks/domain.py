@@ -36,6 +36,7 @@ class Check(StrEnum):
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """All that the checks look at, stored with the decision.
 
+    trade: without its accounts, which no check needs.
     instrument, employee, screening: this service's copies; None when they had not come by the deadline.
     exposures: the gross positions that the trade changes. duplicates: ids of other live trades with the same
     terms.

@@ -4,8 +4,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from msgspec.json import Decoder
-
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.settlement import InstructionFailing, InstructionSettled
 from backoffice_events.contracts.trading import Trade
@@ -17,8 +15,6 @@ from settlement.instructions.domain import Instruction
 from settlement.processes.domain import Settlement
 
 Cause = Received[Any] | None
-
-_decode_trade = Decoder(Trade).decode
 
 
 @dataclass(slots=True)
@@ -66,11 +62,13 @@ class Case:
         self.history.append(HistoryEntry(kind, instruction_id, details, document, occurred_at, event_id))
 
     def trade(self) -> Trade:
-        """Return the current terms, decoding the stored ones when they are not at hand."""
-        trade = self.settlement.trade
-        if trade is None:
-            trade = self.settlement.trade = _decode_trade(self.settlement.terms or "")
-        return trade
+        """Return the current terms, the stored ones when they are not at hand."""
+        settlement = self.settlement
+        if settlement.trade is None and settlement.stored is not None:
+            settlement.trade = settlement.stored()
+        if settlement.trade is None:
+            raise ValueError(f"The trade of settlement {settlement.trade_id} was not seen yet.")
+        return settlement.trade
 
     def change_instruction(self, instruction: Instruction, *parts: str) -> None:
         """Note which parts of an instruction have to be written."""

@@ -4,6 +4,7 @@ Facts arrive on two topics in any interleaving; each states the trade version it
 matter: the highest version of each fact stands, and readiness is their agreement.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, StrEnum, auto
@@ -49,7 +50,7 @@ class Settlement:
 
     version: of the stored row, 0 before it is stored. trade_version: 0 until the trade itself was seen.
     confirmed_trade_version, confirmation_version: the latest word of the counterparty, `confirmed` whether it agrees.
-    decision_*: compliance's latest decision. trade: the current terms while they are at hand, else in `terms` as JSON.
+    decision_*: compliance's latest decision. trade: the current terms while they are at hand, else `stored` reads them.
     sequence: number of settlement events published. late: the settlement date came and the trade was not instructed.
     inexpressible: why the current terms fit into no instruction. raised: conditions already before a person, by kind.
     instructions: oldest first; only the last can be live.
@@ -59,7 +60,6 @@ class Settlement:
     version: int = 0
     trade_version: int = 0
     cancelled: bool = False
-    terms: str | None = None
     settlement_date: date | None = None
     settlement_calendar: str | None = None
     confirmed_trade_version: int = 0
@@ -73,6 +73,7 @@ class Settlement:
     inexpressible: str | None = None
     raised: dict[str, str] = field(default_factory=dict)
     trade: Trade | None = None
+    stored: Callable[[], Trade] | None = None
     instructions: list[Instruction] = field(default_factory=list)
 
     @property

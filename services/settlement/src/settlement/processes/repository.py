@@ -7,13 +7,17 @@ one another in a circle and always see the instructions as they are.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import TextClause, text
+from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backoffice_chassis.secrecy import keys
+from backoffice_chassis.secrecy.accounts import Place, without_accounts
+from backoffice_chassis.secrecy.envelope import DataKey
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.messaging import bulk
 from settlement.processes.case import Case
@@ -21,9 +25,9 @@ from settlement.processes.domain import OPEN_STATES, Settlement, state_of
 from settlement.processes.tables import settlement as table
 
 _COLUMNS = (
-    "trade_id::text, version, trade_version, cancelled, terms, settlement_date, settlement_calendar,"
+    "trade_id::text, version, trade_version, cancelled, settlement_date, settlement_calendar,"
     " confirmed_trade_version, confirmation_version, confirmed, decision_trade_version, decision_version, decision,"
-    " sequence, late, inexpressible, raised::text AS raised, instruction_id"
+    " sequence, late, inexpressible, raised::text AS raised, instruction_id, terms, accounts"
 )
 _LOCK = "ORDER BY trade_id FOR UPDATE"
 _BY_TRADE = text(
@@ -38,7 +42,10 @@ _DUE = text(
     f" AND state IN ({', '.join(repr(str(state)) for state in OPEN_STATES)}) {_LOCK}"
 )
 
+_ACCOUNTS = Place("settlement", "accounts")
+
 _encode = msgspec.json.Encoder(decimal_format="string").encode
+_decode = msgspec.json.Decoder(Trade).decode
 
 
 async def lock_by_trade(
@@ -67,8 +74,12 @@ async def _lock(
 ) -> tuple[list[Settlement], list[str]]:
     settlements: list[Settlement] = []
     instructed: list[str] = []
-    for row in await connection.execute(statement, parameters):
-        settlement = Settlement(*row[:-2])
+    rows = (await connection.execute(statement, parameters)).all()
+    known = await keys.of_sealed(connection, [row.accounts for row in rows])
+    for row in rows:
+        settlement = Settlement(*row[:-4])
+        if row.terms is not None:
+            settlement.stored = partial(_stored, row, known)
         if row.raised != "{}":
             settlement.raised = msgspec.json.decode(row.raised)
         settlements.append(settlement)
@@ -77,13 +88,18 @@ async def _lock(
     return settlements, instructed
 
 
+def _stored(row: Row[Any], known: Mapping[str, DataKey]) -> Trade:
+    return _ACCOUNTS.put_back(_decode(row.terms), row.accounts, known, row.trade_id)
+
+
 async def create(connection: AsyncConnection, cases: Sequence[Case], now: datetime) -> set[str]:
     """Store settlements of trades not known so far; return those that are stored by this.
 
     One that another transaction created meanwhile is left alone.
     """
     stored: set[str] = set()
-    for rows in _grouped({"created_at": now} | _row(case, now) for case in cases):
+    key = await _key_of_terms(connection, cases)
+    for rows in _grouped({"created_at": now} | _row(case, now, key) for case in cases):
         found = await bulk.insert(
             connection, table, rows, on_conflict="(trade_id) DO NOTHING", returning=["trade_id"]
         )
@@ -91,10 +107,17 @@ async def create(connection: AsyncConnection, cases: Sequence[Case], now: dateti
     return stored
 
 
-async def update(connection: AsyncConnection, cases: Iterable[Case], now: datetime) -> None:
+async def update(connection: AsyncConnection, cases: Sequence[Case], now: datetime) -> None:
     """Write the changed parts of settlements back."""
-    for rows in _grouped(_row(case, now) for case in cases if case.changed):
+    key = await _key_of_terms(connection, cases)
+    for rows in _grouped(_row(case, now, key) for case in cases if case.changed):
         await bulk.update(connection, table, rows, key=["trade_id"])
+
+
+async def _key_of_terms(connection: AsyncConnection, cases: Iterable[Case]) -> DataKey | None:
+    """Return the key under which accounts of new terms rest, None when there are none or they rest in clear."""
+    news = any(case.new_terms is not None for case in cases)
+    return await keys.sealing(connection) if news else None
 
 
 def _grouped(rows: Iterable[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
@@ -116,7 +139,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _row(case: Case, now: datetime) -> dict[str, Any]:
+def _row(case: Case, now: datetime, key: DataKey | None) -> dict[str, Any]:
     """Return the columns of the parts that changed."""
     one = case.settlement
     row: dict[str, Any] = {
@@ -131,7 +154,7 @@ def _row(case: Case, now: datetime) -> dict[str, Any]:
     if "instruction" in case.changed:
         row["instruction_id"] = one.instructions[-1].instruction_id
     if case.new_terms is not None:
-        row |= _terms(case.new_terms)
+        row |= _terms(case.new_terms, key)
     return row
 
 
@@ -150,9 +173,10 @@ _TERMS = (
 )
 
 
-def _terms(trade: Trade) -> dict[str, Any]:
+def _terms(trade: Trade, key: DataKey | None) -> dict[str, Any]:
     columns = {name: getattr(trade, name) for name in _TERMS}
-    columns["terms"] = _encode(trade).decode()
+    columns["terms"] = _encode(trade if key is None else without_accounts(trade)).decode()
+    columns["accounts"] = None if key is None else _ACCOUNTS.seal(key, trade, trade.trade_id)
     columns["side"] = trade.side.value
     columns["instrument_type"] = trade.instrument_type.value
     columns["amount"] = trade.net_amount

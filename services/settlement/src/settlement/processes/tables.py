@@ -15,6 +15,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from backoffice_chassis.secrecy.accounts import AccountsOfTrade
+from backoffice_chassis.secrecy.sealed import Sealed
 from settlement.metadata import metadata
 from settlement.processes.domain import OPEN_STATES
 
@@ -35,6 +37,7 @@ settlement = Table(
     ),
     Column("cancelled", Boolean, nullable=False, server_default="false"),
     Column("terms", Text, comment="current version of the trade, JSON as the event carried it"),
+    Column("accounts", Text, comment="those of the terms, encrypted; without it they stand in the terms"),
     Column("source_system", Text),
     Column("trade_reference", Text),
     Column("side", Text),
@@ -87,3 +90,6 @@ settlement = Table(
         postgresql_where=text(f"state IN ({_OPEN})"),
     ),
 )
+
+SEALED = Sealed(settlement, ("terms",), apart={"terms": "accounts"}, parts={"terms": AccountsOfTrade()})
+"""The accounts of a trade rest encrypted."""

@@ -16,7 +16,7 @@ from settlement.processes.tables import settlement
 _PREFIX = "i_"
 _INSTRUCTION = (*instructions.COLUMNS, instructions.DAYS_FAILING)
 _LIST = select(
-    *[column for column in settlement.c if column.name not in {"terms", "instruction_id"}],
+    *[column for column in settlement.c if column.name not in {"terms", "accounts", "instruction_id"}],
     *[column.label(_PREFIX + column.name) for column in _INSTRUCTION],
 ).outerjoin_from(settlement, instruction, instruction.c.instruction_id == settlement.c.instruction_id)
 

@@ -12,7 +12,7 @@ from trade_capture.confirmation import repository as confirmations
 from trade_capture.repair import repository as repairs
 from trade_capture.trades.queries import find_trade, trade_out
 from trade_capture.trades.schemas import HistoryEvent, TradeHistoryOut
-from trade_capture.trades.tables import trade_resend, trade_version
+from trade_capture.trades.tables import SEALED_VERSIONS, trade_resend, trade_version
 
 _ORIGIN = ("topic", "partition", "record_offset", "event_id")
 
@@ -38,8 +38,17 @@ async def told(connection: AsyncConnection, trade_id: str, scope: Scope) -> Trad
         *[_acceptance(each) for each in await confirmations.acceptance_rows(connection, trade_id)],
     ]
     happened.sort(key=lambda event: event.at)
-    state = msgspec.json.decode(versions[-1].state)
-    return TradeHistoryOut(trade=trade_out(row), state=state, history=happened)
+    return TradeHistoryOut(
+        trade=trade_out(row), state=await _state(connection, versions[-1]), history=happened
+    )
+
+
+async def _state(connection: AsyncConnection, version: Row[Any]) -> dict[str, Any]:
+    """Return the trade that a version led to, with its accounts."""
+    row = {**version._mapping, "state": msgspec.json.decode(version.state)}
+    [opened] = await SEALED_VERSIONS.open(connection, [row])
+    state: dict[str, Any] = opened["state"]
+    return state
 
 
 async def _versions(connection: AsyncConnection, trade_id: str) -> Sequence[Row[Any]]:

@@ -21,6 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backoffice_chassis.secrecy import keys
+from backoffice_chassis.secrecy.accounts import Place, without_accounts
+from backoffice_chassis.secrecy.envelope import DataKey
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.messaging import bulk
 from trade_capture.repair.domain import statement_type
@@ -77,12 +80,18 @@ _MATCHABLE: Select[*tuple[Any, ...]] = select(
     trade.c.differences,
     trade.c.accepted_by,
 ).join(WANTED, same_key(trade))
-_STATES = (
-    select(cast(trade_version.c.state, Text))
+_STATES: Select[*tuple[Any, ...]] = (
+    select(
+        trade_version.c.trade_id,
+        trade_version.c.source_version,
+        cast(trade_version.c.state, Text).label("state"),
+        trade_version.c.accounts,
+    )
     .join(trade, trade.c.trade_id == trade_version.c.trade_id)
     .where(trade.c.source_version == trade_version.c.source_version)
     .where(trade.c.trade_id == func.any(bindparam("ids", type_=ARRAY(Uuid(as_uuid=False)))))
 )
+_ACCOUNTS = Place("trade_version", "accounts")
 _decode_trade = msgspec.json.Decoder(Trade).decode
 
 
@@ -113,8 +122,14 @@ async def matchable_trades(connection: AsyncConnection, keys: Collection[Executi
 
 async def states(connection: AsyncConnection, trade_ids: Collection[str]) -> dict[str, Trade]:
     """Return the trades in full, as they now stand, by id."""
-    found = map(_decode_trade, (await connection.execute(_STATES, {"ids": list(trade_ids)})).scalars())
-    return {each.trade_id: each for each in found}
+    rows = (await connection.execute(_STATES, {"ids": list(trade_ids)})).all()
+    known = await keys.of_sealed(connection, [row.accounts for row in rows])
+    return {
+        row.trade_id: _ACCOUNTS.put_back(
+            _decode_trade(row.state), row.accounts, known, row.trade_id, str(row.source_version)
+        )
+        for row in rows
+    }
 
 
 async def statements(
@@ -150,8 +165,17 @@ async def update_trades(connection: AsyncConnection, rows: Sequence[Mapping[str,
 
 
 async def insert_versions(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write what was taken in."""
-    await bulk.append(connection, trade_version, without_empty_columns(rows))
+    """Write what was taken in. state: the trade, whose accounts rest encrypted."""
+    if rows:
+        key = await keys.sealing(connection)
+        at_rest = rows if key is None else [_sealed(row, key) for row in rows]
+        await bulk.append(connection, trade_version, without_empty_columns(at_rest))
+
+
+def _sealed(row: Mapping[str, Any], key: DataKey) -> dict[str, Any]:
+    state = row["state"]
+    accounts = _ACCOUNTS.seal(key, state, row["trade_id"], str(row["source_version"]))
+    return {**row, "state": without_accounts(state), "accounts": accounts}
 
 
 async def insert_resends(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:

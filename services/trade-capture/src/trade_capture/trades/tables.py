@@ -3,6 +3,8 @@
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, Numeric, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSON, JSONB
 
+from backoffice_chassis.secrecy.accounts import AccountsOfTrade
+from backoffice_chassis.secrecy.sealed import Sealed
 from trade_capture.metadata import metadata
 
 _Number = Numeric
@@ -57,6 +59,7 @@ trade = Table(
 )
 
 # One row for each of the front office's versions that was taken in. statement: its words. state: the trade they led to.
+# accounts: those of the state, encrypted; without it they stand in the state.
 trade_version = Table(
     "trade_version",
     metadata,
@@ -71,7 +74,12 @@ trade_version = Table(
     Column("repair_id", Uuid(as_uuid=False)),
     Column("recorded_at", _Instant, nullable=False),
     *origin_columns(),
+    Column("accounts", Text),
 )
+SEALED_VERSIONS = Sealed(
+    trade_version, ("state",), apart={"state": "accounts"}, parts={"state": AccountsOfTrade()}
+)
+"""The accounts of a trade rest encrypted."""
 
 trade_resend = Table(
     "trade_resend",
