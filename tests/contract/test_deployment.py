@@ -383,11 +383,12 @@ def test_what_is_mounted_is_there(name: str) -> None:
     assert {place for place in mounted if not place.startswith("./")} <= set(COMPOSE["volumes"])
 
 
-def test_the_collector_that_is_tested_is_the_one_that_is_deployed() -> None:
-    [built] = re.findall(
-        r"go\.opentelemetry\.io/collector/otelcol v(\S+)", (ROOT / "tools/go/go.mod").read_text()
-    )
-    assert PARTS["otel-collector"]["image"] == f"otel/opentelemetry-collector:{built}"
+def test_what_is_tested_of_others_is_what_is_deployed() -> None:
+    pins = (ROOT / "tools/go/go.mod").read_text()
+    [collector] = re.findall(r"go\.opentelemetry\.io/collector/otelcol v(\S+)", pins)
+    [prometheus] = re.findall(r"github\.com/prometheus/prometheus v0\.3(\S+)", pins)  # of 3.16.0: 0.316.0
+    assert PARTS["otel-collector"]["image"] == f"otel/opentelemetry-collector:{collector}"
+    assert PARTS["prometheus"]["image"] == f"prom/prometheus:v3.{prometheus}"
 
 
 def test_tools_are_told_where_front_office_applications_send_their_spans(

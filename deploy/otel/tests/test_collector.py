@@ -48,7 +48,7 @@ ON_THE_ROAD = {"front-office", "trade-capture", "compliance", "settlement", "led
 TRADES, UNSEEN, RATE = 20, 600, 60
 MOST_SECONDS = 120
 LINES_OF_AN_OUTAGE = 60
-"""What one process may log of a collector that is away while UNSEEN trades pass: some five lines a batch of spans."""
+"""What one process may log while the collector is away and UNSEEN trades pass: three lines a batch that is given up."""
 
 
 @dataclass
