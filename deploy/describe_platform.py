@@ -30,6 +30,7 @@ def description(secrets: Path) -> dict[str, object]:
                 for user in ("operator", "front-office")
             },
         },
+        "otlp_endpoint": os.environ.get("BACKOFFICE_OTLP_PUBLISHED"),
     }
 
 

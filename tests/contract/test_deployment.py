@@ -278,8 +278,8 @@ LISTENS = {
     "kafka-exporter": {9308},
     "postgres-exporter": {9187},
     "prometheus": {9090},
-    "jaeger": {4317, 16686},
-    "otel-collector": {4317, 4318},
+    "jaeger": {4318, 16686},
+    "otel-collector": {4318},
 }
 """The ports of what watches and is watched, as their documentation has them."""
 
@@ -326,7 +326,10 @@ def test_the_collector_hands_on_to_parts_that_take_it() -> None:
     assert listens(figures)
     assert "--web.enable-otlp-receiver" in PARTS["prometheus"]["command"]
     for protocol in collector["receivers"]["otlp"]["protocols"].values():
-        assert listens(f"otel-collector:{protocol['endpoint'].rpartition(':')[2]}")
+        port = protocol["endpoint"].rpartition(":")[2]
+        assert listens(f"otel-collector:{port}")
+        [published] = [each.removesuffix(f":{port}") for each in PARTS["otel-collector"]["ports"]]
+        assert settings_file("telemetry")["BACKOFFICE_OTLP_PUBLISHED"] == f"http://{published}"
     for pipeline in collector["service"]["pipelines"].values():
         for kind in ("receivers", "processors", "exporters"):
             assert set(pipeline[kind]) <= collector[kind].keys()
@@ -378,6 +381,29 @@ def test_what_is_mounted_is_there(name: str) -> None:
     mounted = [volume.split(":")[0] for volume in PARTS[name].get("volumes", [])]
     assert not [place for place in mounted if place.startswith("./") and not (ROOT / place).is_dir()]
     assert {place for place in mounted if not place.startswith("./")} <= set(COMPOSE["volumes"])
+
+
+def test_what_is_tested_of_others_is_what_is_deployed() -> None:
+    pins = (ROOT / "tools/go/go.mod").read_text()
+    [collector] = re.findall(r"go\.opentelemetry\.io/collector/otelcol v(\S+)", pins)
+    [prometheus] = re.findall(r"github\.com/prometheus/prometheus v0\.3(\S+)", pins)  # of 3.16.0: 0.316.0
+    assert PARTS["otel-collector"]["image"] == f"otel/opentelemetry-collector:{collector}"
+    assert PARTS["prometheus"]["image"] == f"prom/prometheus:v3.{prometheus}"
+
+
+def test_tools_are_told_where_front_office_applications_send_their_spans(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets, state = tmp_path / "secrets", tmp_path / "state"
+    describe = [sys.executable, ROOT / "deploy/describe_platform.py", state, secrets]
+    subprocess.run([sys.executable, MAKE_SECRETS, secrets], check=True)
+    subprocess.run(describe, check=True)
+    assert Platform.running(state).otlp_endpoint is None
+    told = settings_file("telemetry")
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    subprocess.run(describe, check=True)
+    assert Platform.running(state).otlp_endpoint == told["BACKOFFICE_OTLP_PUBLISHED"]
 
 
 def test_topics_are_provisioned_and_never_made_by_chance() -> None:

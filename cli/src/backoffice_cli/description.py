@@ -25,13 +25,14 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a platform is, and how its users sign in.
 
     services: base URL by name. token_url: the issuer's token endpoint. clients: secret by client id, such as
-    `operations-1`.
+    `operations-1`. otlp_endpoint: OpenTelemetry collector that takes the spans of front-office applications, if any.
     """
 
     services: dict[str, str]
     token_url: str
     clients: dict[str, str]
     kafka: Kafka
+    otlp_endpoint: str | None = None
 
     def brokers(self, user: str, folder: Path) -> Brokers:
         """Return the cluster as one of its users reaches it. Raises StackError when the user has no password here."""

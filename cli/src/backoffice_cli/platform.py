@@ -31,7 +31,8 @@ class Platform:
     """A platform that is up. The base class holds what commands need of any, wherever it runs.
 
     folder: for what commands keep. urls: by service. token_url: where the issuer gives tokens. secrets: of its clients,
-    by id. brokers, front_office: Kafka as the operator and as a front-office application reach it.
+    by id. brokers, front_office: Kafka as the operator and as a front-office application reach it. otlp_endpoint: where
+    a front-office application sends its spans, if anybody takes them.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class Platform:
     secrets: Mapping[str, str]
     brokers: Brokers
     front_office: Brokers
+    otlp_endpoint: str | None
 
     @classmethod
     def running(cls, folder: Path) -> "Platform":
@@ -48,7 +50,15 @@ class Platform:
         if found is None:
             return Stack.running(folder)
         operator, front_office = found.brokers(OPERATOR, folder), found.brokers(FRONT_OFFICE, folder)
-        return cls(folder, found.services, found.token_url, found.clients, operator, front_office)
+        return cls(
+            folder,
+            found.services,
+            found.token_url,
+            found.clients,
+            operator,
+            front_office,
+            found.otlp_endpoint,
+        )
 
     @property
     def services(self) -> list[str]:
@@ -63,7 +73,7 @@ class Platform:
 
     @property
     def traces_url(self) -> str | None:
-        """Return where traces are taken and given out, None where nobody keeps them for us."""
+        """Return where traces are given out, None where nobody keeps them for us."""
         return None
 
     def auth(self, role: str, person: int = 1) -> "ClientCredentials":
@@ -136,6 +146,7 @@ class Stack(Platform):
             secrets={client.client_id: client.secret for client in plan.clients},
             brokers=brokers,
             front_office=brokers,
+            otlp_endpoint=_traces_of(plan),
             state=state,
             plan=plan,
         )
@@ -153,7 +164,11 @@ class Stack(Platform):
     @property
     def traces_url(self) -> str | None:
         """Return the stack's own store of traces, None where it has none."""
-        return processes.url(self.plan, processes.TRACES) if self.plan.topology.traces else None
+        return _traces_of(self.plan)
+
+
+def _traces_of(plan: Plan) -> str | None:
+    return processes.url(plan, processes.TRACES) if plan.topology.traces else None
 
 
 class ClientCredentials(httpx.Auth):

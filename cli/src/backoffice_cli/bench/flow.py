@@ -68,7 +68,7 @@ def run(platform: Stack, number: int, rate: int | None, say: Say) -> dict[str, A
     run_simulators(platform.folder, SWITCHES)
     try:
         platform = Stack.running(platform.folder)
-        with publication_traced(platform.traces_url, TraceIdRatioBased(TRACED)):
+        with publication_traced(platform.otlp_endpoint, TraceIdRatioBased(TRACED)):
             return _measured(platform, day, number, rate, say)
     finally:
         run_simulators(platform.folder, wanted_before)

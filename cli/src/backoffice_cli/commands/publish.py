@@ -43,7 +43,7 @@ def publish(
     """
     with failures(), _lines(file) as lines:
         platform = Platform.running(state.resolve())
-        with publication_traced(platform.traces_url, FirstOnes()):
+        with publication_traced(platform.otlp_endpoint, FirstOnes()):
             found = asyncio.run(_publish(lines, platform.front_office, source))
     if as_json:
         print_json(found)

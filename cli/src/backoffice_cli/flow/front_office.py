@@ -30,7 +30,7 @@ class FrontOffice:
         environment = {
             **os.environ,
             **kafka_environment(self._platform.front_office),
-            **({"BACKOFFICE_OTLP_ENDPOINT": traces} if (traces := self._platform.traces_url) else {}),
+            **({"BACKOFFICE_OTLP_ENDPOINT": endpoint} if (endpoint := self._platform.otlp_endpoint) else {}),
         }
         self._process = children.spawn(self._command, log=self._log, env=environment, cwd=repository_root())
         return self

@@ -28,12 +28,12 @@ class FirstOnes(Sampler):
 
 
 @contextlib.contextmanager
-def publication_traced(traces_url: str | None, sampler: Sampler) -> Iterator[None]:
-    """Let what is published within begin traces; nothing to do where nobody keeps them. sampler: says which."""
-    if traces_url is None:
+def publication_traced(otlp_endpoint: str | None, sampler: Sampler) -> Iterator[None]:
+    """Let what is published within begin traces; nothing to do where nobody takes them. sampler: says which."""
+    if otlp_endpoint is None:
         yield
         return
-    tracing = start_tracing("front-office", traces_url, sampler)
+    tracing = start_tracing("front-office", otlp_endpoint, sampler)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Build promtool and Prometheus from their Go modules, and print the folder that they are in.
+"""Build Prometheus, promtool and the OpenTelemetry Collector from their Go modules, and print the folder they are in.
 
 No package registry has them built. Everything is pinned: Go by hash (go.lock), the modules by go.sum. The first time
 takes minutes; after that, until a pin changes, nothing is done. Uses the standard library and pip alone.
@@ -14,16 +14,17 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parent.parent / ".backoffice" / "cache"
-PROGRAMS = tuple(f"github.com/prometheus/prometheus/cmd/{name}" for name in ("promtool", "prometheus"))
-PINS = ("go.lock", "go.mod", "go.sum")
+PROMETHEUS = "github.com/prometheus/prometheus/cmd"
+PROGRAMS = (f"{PROMETHEUS}/promtool", f"{PROMETHEUS}/prometheus", "./otelcol")
+PINS = ("go.lock", "go.mod", "go.sum", "otelcol/main.go")
 
 
 def build() -> Path:
     """Return the folder of the programs, built from these pins. What they are built with is not kept: it is 2 GB."""
     digest = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in PINS)).hexdigest()[:16]
-    folder = CACHE / f"prometheus-{digest}"
+    folder = CACHE / f"go-{digest}"
     CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "prometheus.lock").open("w") as lock:
+    with (CACHE / "programs.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # let go by the kernel, whoever dies
         if not folder.exists():
             with tempfile.TemporaryDirectory(dir=CACHE) as workshop:
@@ -54,7 +55,11 @@ def compile_in(workshop: Path, go: Path) -> Path:
     compiled = workshop / "compiled"
     options = ("-tags", "remove_all_sd", "-ldflags", "-s -w", "-o", f"{compiled}/")
     command: tuple[str | Path, ...] = (go / "bin" / "go", "build", *options, *PROGRAMS)
-    run("building promtool and Prometheus (once, some minutes)", *command, environment=environment)
+    run(
+        "building Prometheus and the OpenTelemetry Collector (once, some minutes)",
+        *command,
+        environment=environment,
+    )
     return compiled
 
 
