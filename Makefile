@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint containers format types contracts secrets audit sbom chart telemetry alerts dashboards documents test upgrade-test \
+.PHONY: help install lock lint containers format types contracts secrets audit sbom chart telemetry alerts dashboards keycloak documents test upgrade-test \
         chaos demo up down status clean compose-up compose-demo compose-down compose-clean
 
 help: ## show what there is
@@ -105,6 +105,9 @@ alerts: install ## Prometheus' rules by promtool (the first time builds it, some
 
 dashboards: install ## Grafana's dashboards on a running platform, by a real Prometheus
 	@tools/dashboards
+
+keycloak: install ## a real Keycloak as issuer, as Compose runs it (the first time fetches 180 MB)
+	@tools/keycloak
 
 documents: install ## run the commands of the guides for teams and front office, word for word (some minutes)
 	@$(BIN)/python -m pytest -q -n 0 docs/tests
