@@ -5,8 +5,8 @@ BIN := .venv/bin
 DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
-.PHONY: help install lock lint containers format types contracts secrets audit sbom chart telemetry alerts dashboards collector documents test upgrade-test \
-        chaos demo up down status clean compose-up compose-demo compose-down compose-clean
+.PHONY: help install lock lint containers format types contracts secrets audit sbom chart telemetry alerts dashboards collector keycloak documents test \
+        upgrade-test chaos demo up down status clean compose-up compose-demo compose-down compose-clean
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -108,6 +108,9 @@ dashboards: install ## Grafana's dashboards on a running platform, by a real Pro
 
 collector: install ## the OpenTelemetry Collector as Compose configures it, on a running platform
 	@tools/collector
+
+keycloak: install ## a real Keycloak as issuer, as Compose runs it (the first time fetches 180 MB)
+	@tools/keycloak
 
 documents: install ## run the commands of the guides for teams and front office, word for word (some minutes)
 	@$(BIN)/python -m pytest -q -n 0 docs/tests

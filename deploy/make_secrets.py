@@ -16,6 +16,14 @@ SERVICES = ("trade_capture", "compliance", "settlement", "ledger", "hr")
 KAFKA_USERS = (*SERVICES, "front_office", "counterparties", "csd", "operator", "monitoring")
 ROLES = ("front-office", "operations", "finance", "compliance-officer", "hr", "auditor", "sre")
 PEOPLE_PER_ROLE = 2  # four eyes need two people of one role
+LIMITS = {"entities": "[A-Z0-9]{18}[0-9]{2}", "books": "[^\\x00-\\x1f\\x7f]{1,140}"}
+"""Claims that limit a token to a part of the firm, and what each of their values looks like."""
+
+EVERYBODY = {
+    "aud": ("oidc-audience-mapper", {"included.custom.audience": "backoffice"}),
+    "roles": ("oidc-usermodel-realm-role-mapper", {"claim.name": "roles", "multivalued": "true"}),
+}
+"""What Keycloak says in every token: for whom it is meant, and the bearer's roles."""
 
 
 def keep(path: Path, value: str) -> str:
@@ -60,7 +68,10 @@ def clients() -> str:
 
 
 def realm(known: str) -> str:
-    """Return Keycloak's realm: the local issuer's clients and secrets, and tokens that say the same of them."""
+    """Return Keycloak's realm: the local issuer's clients and secrets, and tokens that say the same of them.
+
+    People are added by Keycloak's administrators, and sign in by the client `people`.
+    """
     people = json.loads(known)
     return json.dumps(
         {
@@ -68,7 +79,7 @@ def realm(known: str) -> str:
             "enabled": True,
             "accessTokenLifespan": 900,
             "roles": {"realm": [{"name": role} for role in ROLES]},
-            "clients": [client(name, person) for name, person in people.items()],
+            "clients": [client_of_people(), *(client(name, person) for name, person in people.items())],
             "users": [
                 {
                     "username": f"service-account-{name}",
@@ -78,6 +89,14 @@ def realm(known: str) -> str:
                 }
                 for name, person in people.items()
             ],
+            "components": {
+                "org.keycloak.userprofile.UserProfileProvider": [
+                    {
+                        "providerId": "declarative-user-profile",
+                        "config": {"kc.user.profile.config": [json.dumps(user_profile())]},
+                    }
+                ]
+            },
         },
         indent=1,
     )
@@ -88,18 +107,14 @@ def client(name: str, person: dict[str, object]) -> dict[str, object]:
 
     What it is limited to, if to anything, is said in its tokens as the local issuer says it: lists.
     """
-    claims = {
-        "aud": ("oidc-audience-mapper", {"included.custom.audience": "backoffice"}),
-        "sub": ("oidc-hardcoded-claim-mapper", {"claim.name": "sub", "claim.value": person["subject"]}),
-        "roles": ("oidc-usermodel-realm-role-mapper", {"claim.name": "roles", "multivalued": "true"}),
-        **{
-            limit: (
-                "oidc-hardcoded-claim-mapper",
-                {"claim.name": limit, "claim.value": json.dumps(person[limit]), "jsonType.label": "JSON"},
-            )
-            for limit in ("entities", "books")
-            if limit in person
-        },
+    subject = ("oidc-hardcoded-claim-mapper", {"claim.name": "sub", "claim.value": person["subject"]})
+    limits = {
+        limit: (
+            "oidc-hardcoded-claim-mapper",
+            {"claim.name": limit, "claim.value": json.dumps(person[limit]), "jsonType.label": "JSON"},
+        )
+        for limit in LIMITS
+        if limit in person
     }
     return {
         "clientId": name,
@@ -110,15 +125,70 @@ def client(name: str, person: dict[str, object]) -> dict[str, object]:
         "directAccessGrantsEnabled": False,
         "defaultClientScopes": [],
         "optionalClientScopes": [],
-        "protocolMappers": [
-            {
-                "name": claim,
-                "protocol": "openid-connect",
-                "protocolMapper": mapper,
-                "config": {"access.token.claim": "true", "jsonType.label": "String", **config},
-            }
-            for claim, (mapper, config) in claims.items()
-        ],
+        "protocolMappers": mappers({"sub": subject, **EVERYBODY, **limits}),
+    }
+
+
+def client_of_people() -> dict[str, object]:
+    """Return the client by which people sign in with an application on their own machine: authorization code with
+    PKCE, and back to loopback (RFC 8252). Tokens say who they are, their roles, and their limits if they have any.
+    """
+    limits = {
+        limit: (
+            "oidc-usermodel-attribute-mapper",
+            {"claim.name": limit, "user.attribute": limit, "multivalued": "true"},
+        )
+        for limit in LIMITS
+    }
+    return {
+        "clientId": "people",
+        "publicClient": True,
+        "standardFlowEnabled": True,
+        "directAccessGrantsEnabled": False,
+        "redirectUris": ["http://127.0.0.1/*"],  # of any port
+        "attributes": {"pkce.code.challenge.method": "S256"},
+        "defaultClientScopes": [],
+        "optionalClientScopes": [],
+        "protocolMappers": mappers({"sub": ("oidc-sub-mapper", {}), **EVERYBODY, **limits}),
+    }
+
+
+def mappers(claims: dict[str, tuple[str, dict[str, object]]]) -> list[dict[str, object]]:
+    """Return the protocol mappers that put claims into access tokens."""
+    return [
+        {
+            "name": claim,
+            "protocol": "openid-connect",
+            "protocolMapper": mapper,
+            "config": {"access.token.claim": "true", "jsonType.label": "String", **config},
+        }
+        for claim, (mapper, config) in claims.items()
+    ]
+
+
+def user_profile() -> dict[str, object]:
+    """Return what Keycloak keeps of a person. An attribute that is not declared it drops without a word, and a person
+    whose limits were dropped would see the whole firm; what limits somebody only administrators see and edit.
+    """
+    everybody = {"view": ["admin", "user"], "edit": ["admin", "user"]}
+    administrators = {"view": ["admin"], "edit": ["admin"]}
+    names = ("username", "email", "firstName", "lastName")
+    return {
+        "attributes": [
+            *({"name": name, "displayName": f"${{{name}}}", "permissions": everybody} for name in names),
+            *(
+                {
+                    "name": limit,
+                    "displayName": f"Limited to these {limit}",
+                    "permissions": administrators,
+                    "multivalued": True,
+                    "validations": {
+                        "pattern": {"pattern": form, "error-message": f"names none of the {limit}"}
+                    },
+                }
+                for limit, form in LIMITS.items()
+            ),
+        ]
     }
 
 

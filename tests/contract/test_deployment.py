@@ -19,6 +19,7 @@ from backoffice_cli.flow import Switches, command_line
 from backoffice_cli.platform import Platform
 from backoffice_cli.provisioning.access import load
 from backoffice_cli.stack.catalogue import SERVICES
+from backoffice_cli.stack.jars import read_lock
 from backoffice_cli.stack.plan import PEOPLE_PER_ROLE, ROLES
 from simulators.counterparties.settings import CounterpartySettings
 from simulators.csd.settings import CsdSettings
@@ -238,13 +239,16 @@ def test_keycloak_knows_the_clients_and_roles_of_the_local_issuer(tmp_path: Path
     subprocess.run([sys.executable, MAKE_SECRETS, tmp_path / "secrets"], check=True)
     known = json.loads((tmp_path / "secrets/issuer_clients").read_text())
     realm = json.loads((tmp_path / "secrets/keycloak_realm").read_text())
-    assert {each["clientId"]: each["secret"] for each in realm["clients"]} == {
+    assert {each["clientId"]: each["secret"] for each in realm["clients"] if not each["publicClient"]} == {
         name: client["secret"] for name, client in known.items()
     }
+    assert [each["clientId"] for each in realm["clients"] if each["publicClient"]] == ["people"]
     assert {each["serviceAccountClientId"]: each["realmRoles"] for each in realm["users"]} == {
         name: client["roles"] for name, client in known.items()
     }
     assert {role["name"] for role in realm["roles"]["realm"]} == set(ROLES)
+    [distribution] = read_lock(ROOT / "tools/keycloak.lock")
+    assert PARTS["keycloak"]["image"].rpartition(":")[2] == distribution.version
     issuer = settings_file("keycloak")["BACKOFFICE_ISSUER_URL"]
     assert issuer == f"{PARTS['keycloak']['environment']['KC_HOSTNAME']}/realms/{realm['realm']}"
 
@@ -270,7 +274,7 @@ def test_keycloak_limits_a_client_as_the_local_issuer_does(tmp_path: Path) -> No
         }
         for each in realm["clients"]
     }
-    assert said == {"limited": {"books": books, "entities": entities}, "free": {}}
+    assert said == {"limited": {"books": books, "entities": entities}, "free": {}, "people": {}}
 
 
 LISTENS = {

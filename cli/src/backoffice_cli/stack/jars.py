@@ -23,22 +23,23 @@ ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """One line of the lock: Maven coordinates and the digest the file must have."""
+    """One line of the lock: Maven coordinates and the digest the file must have. packaging: how its name ends."""
 
     group: str
     artifact: str
     version: str
     sha256: str
+    packaging: str = "jar"
 
     @property
     def filename(self) -> str:
-        """Return the jar's file name, as Maven calls it."""
-        return f"{self.artifact}-{self.version}.jar"
+        """Return the file's name, as Maven calls it."""
+        return f"{self.artifact}-{self.version}.{self.packaging}"
 
 
-def read_lock() -> list[Jar]:
-    """Return the jars that the broker runs on."""
-    return [Jar(*line.replace(" ", ":").split(":", 3)) for line in LOCK_FILE.read_text().splitlines()]
+def read_lock(lock: Path = LOCK_FILE) -> list[Jar]:
+    """Return the jars of a lock; of the broker's unless another is named."""
+    return [Jar(*line.replace(" ", ":").split(":", 3)) for line in lock.read_text().splitlines()]
 
 
 def are_here() -> bool:
@@ -53,10 +54,15 @@ def ensure_jars() -> list[Path]:
     """
     folder, jars = _folder(), read_lock()
     if not are_here():
-        with _exclusive(folder):
-            _fetch_missing(jars, folder)
-            _complete(folder).touch()
+        ensure(jars, folder)
+        _complete(folder).touch()
     return sorted(folder / jar.filename for jar in jars)
+
+
+def ensure(jars: list[Jar], folder: Path) -> None:
+    """Download into a folder what is not there yet. Raises StackError as `ensure_jars` does."""
+    with _exclusive(folder):
+        _fetch_missing(jars, folder)
 
 
 def _folder() -> Path:
@@ -108,7 +114,7 @@ def _download(jar: Jar, repository: Path) -> Path:
     context = MavenContext(repo_cache=repository, local_repos=[], timeout=60, remote_repos=_mirror())
     try:
         component = context.project(jar.group, jar.artifact).at_version(jar.version)
-        return Path(component.artifact().resolve())
+        return Path(component.artifact(packaging=jar.packaging).resolve())
     except Exception as error:
         raise StackError(
             f"Could not download {jar.filename}: {error}",
