@@ -328,7 +328,7 @@ def test_the_collector_hands_on_to_parts_that_take_it() -> None:
     )
     assert listens(traces)
     assert listens(figures)
-    assert "--web.enable-otlp-receiver" in PARTS["prometheus"]["command"]
+    assert "--web.enable-remote-write-receiver" in PARTS["prometheus"]["command"]
     for protocol in collector["receivers"]["otlp"]["protocols"].values():
         port = protocol["endpoint"].rpartition(":")[2]
         assert listens(f"otel-collector:{port}")
@@ -391,7 +391,7 @@ def test_what_is_tested_of_others_is_what_is_deployed() -> None:
     pins = (ROOT / "tools/go/go.mod").read_text()
     [collector] = re.findall(r"go\.opentelemetry\.io/collector/otelcol v(\S+)", pins)
     [prometheus] = re.findall(r"github\.com/prometheus/prometheus v0\.3(\S+)", pins)  # of 3.16.0: 0.316.0
-    assert PARTS["otel-collector"]["image"] == f"otel/opentelemetry-collector:{collector}"
+    assert PARTS["otel-collector"]["image"] == f"otel/opentelemetry-collector-contrib:{collector}"
     assert PARTS["prometheus"]["image"] == f"prom/prometheus:v3.{prometheus}"
 
 

@@ -1,6 +1,7 @@
-"""The real collector, with the configuration that is deployed, between a platform that trades and a store of traces.
+"""The real collector, with the configuration that is deployed, between a platform that trades, a store of traces and a
+real Prometheus.
 
-Run by `make collector`, which builds the collector.
+Run by `make collector`, which builds both.
 """
 
 import gzip
@@ -22,7 +23,6 @@ import httpx
 import pytest
 import yaml
 from google.protobuf.message import Message
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
@@ -53,7 +53,7 @@ LINES_OF_AN_OUTAGE = 60
 
 @dataclass
 class Store:
-    """What takes traces and figures, as the trace store and Prometheus do. taken: bodies, by path."""
+    """What takes traces, as a trace store does. taken: bodies, by path."""
 
     server: ThreadingHTTPServer
     taken: defaultdict[str, list[bytes]]
@@ -125,6 +125,23 @@ def store() -> Iterator[Store]:
         thread.join()
 
 
+@pytest.fixture(scope="module")
+def prometheus(folder: Path) -> Iterator[str]:
+    """Return the address of a Prometheus that takes what is written to it."""
+    [port] = draw_ports(1)
+    (folder / "prometheus.yml").write_text("{}")
+    command = (
+        Path(os.environ["PROGRAMS"]) / "prometheus",
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/figures",
+        f"--web.listen-address={LOOPBACK}:{port}",
+        "--web.enable-remote-write-receiver",
+    )
+    process = children.spawn(command, log=folder / "prometheus.log")
+    yield f"{LOOPBACK}:{port}"
+    children.stop([(process, signal.SIGTERM)])
+
+
 @dataclass
 class Collector:
     """The collector as deployed; only where it listens and where its stores are is this machine's."""
@@ -163,7 +180,7 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def collector(folder: Path, store: Store) -> Iterator[Collector]:
+def collector(folder: Path, store: Store, prometheus: str) -> Iterator[Collector]:
     config = yaml.safe_load(CONFIG.read_text())
     [port] = draw_ports(1)
     config["receivers"]["otlp"]["protocols"]["http"]["endpoint"] = f"{LOOPBACK}:{port}"
@@ -173,7 +190,7 @@ def collector(folder: Path, store: Store) -> Iterator[Collector]:
     started = Collector(
         Path(os.environ["PROGRAMS"]) / "otelcol",
         path,
-        {"TRACES": store.address, "PROMETHEUS": store.address},
+        {"TRACES": store.address, "PROMETHEUS": prometheus},
         f"http://{LOOPBACK}:{port}",
         folder / "collector.log",
     )
@@ -320,18 +337,21 @@ def _texts(message: Message) -> Iterator[str]:
                 yield from _texts(each)
 
 
-def test_the_result_of_a_reconciliation_reaches_prometheus(collector: Collector, store: Store) -> None:
+def test_the_result_of_a_reconciliation_reaches_prometheus(collector: Collector, prometheus: str) -> None:
     push(Report(unaccounted=2), collector.url)
-    path = "/api/v1/otlp/v1/metrics"
-    wait_until(lambda: bool(store.taken[path]), lambda: dict(store.taken))
-    told = {
-        metric.name
-        for body in store.taken[path]
-        for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics
-        for scope in resource.scope_metrics
-        for metric in scope.metrics
-    }
-    assert told == {"backoffice.reconcile.findings", "backoffice.reconcile.finished"}
+    findings = 'backoffice_reconcile_findings{job="reconcile"}'
+    wait_until(lambda: shown(prometheus, findings) != [], lambda: children.tail(collector.log))
+    told = {each["metric"]["kind"]: each["value"][1] for each in shown(prometheus, findings)}
+    assert told == {"breaks": "0", "unaccounted": "2", "duplicates": "0", "outbox": "0"}
+    assert shown(prometheus, "time() - backoffice_reconcile_finished_seconds < 600") != []
+
+
+def shown(prometheus: str, expression: str) -> list[dict[str, Any]]:
+    answer = httpx.get(
+        f"http://{prometheus}/api/v1/query", params={"query": expression}, timeout=60, trust_env=False
+    )
+    assert answer.is_success, answer.text
+    return list(answer.json()["data"]["result"])
 
 
 def test_trades_pass_while_the_collector_is_away_and_are_traced_again_when_it_is_back(
