@@ -53,6 +53,23 @@ def test_a_document_is_read_as_far_as_it_is_compared() -> None:
     assert asyncio.run(one(http, "/messaging/status", Messaging)) == Messaging(1, 2, 3)
 
 
+def test_a_service_that_says_when_to_ask_again_is_asked_again() -> None:
+    busy = [httpx.Response(status, headers={"Retry-After": "0"}) for status in (503, 429)]
+    http, asked = client(*busy, page("T-1", cursor="next"), busy[0], page("T-2", cursor=None))
+    found = asyncio.run(every(http, "/control/repairs", Repair))
+    assert [repair.trade_reference for repair in found] == ["T-1", "T-2"]
+    assert [request.url.params.get("cursor") for request in asked] == [None, None, None, "next", "next"]
+
+
+def test_a_service_that_is_not_available_for_long_is_given_up_in_its_own_words() -> None:
+    problem = {"title": "Not available for the moment", "detail": "The database can't be reached."}
+    answers = [httpx.Response(503, headers={"Retry-After": "0"}, json=problem) for _ in range(4)]
+    http, asked = client(*answers)
+    with pytest.raises(StackError, match="The database can't be reached"):
+        asyncio.run(one(http, "/control-totals", Messaging))
+    assert len(asked) == 4
+
+
 def test_a_refusal_is_told_in_the_services_own_words() -> None:
     problem = {"title": "Not allowed", "detail": "This needs one of the roles: auditor."}
     http, _ = client(httpx.Response(403, json=problem))

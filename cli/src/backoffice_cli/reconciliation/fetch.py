@@ -1,7 +1,7 @@
 """Fetches all sides through the services' public APIs and the front office's topic, side by side."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from functools import partial
@@ -32,6 +32,7 @@ from backoffice_cli.reconciliation.topic import read_published
 PAGE = 1000
 ROLE = "auditor"
 _AT_ONCE = 8
+_TRIES = 4
 
 T = TypeVar("T")
 
@@ -110,7 +111,7 @@ async def every(client: httpx.AsyncClient, path: str, item: type[T], **filters: 
     cursor: str | None = None
     while True:
         params = {"limit": str(PAGE), **filters, **({"cursor": cursor} if cursor else {})}
-        page = decode(_content(await client.get(path, params=params)))
+        page = decode(await _content(client, path, params))
         items += page.items
         cursor = page.next_cursor
         if cursor is None:
@@ -119,10 +120,18 @@ async def every(client: httpx.AsyncClient, path: str, item: type[T], **filters: 
 
 async def one(client: httpx.AsyncClient, path: str, kind: type[T]) -> T:
     """Return one document."""
-    return msgspec.json.decode(_content(await client.get(path)), type=kind)
+    return msgspec.json.decode(await _content(client, path, {}), type=kind)
 
 
-def _content(response: httpx.Response) -> bytes:
+async def _content(client: httpx.AsyncClient, path: str, params: Mapping[str, str]) -> bytes:
+    """Return an answer. A service with its hands full, or without its database for a moment, says when to ask again."""
+    response = await client.get(path, params=params)
+    for _ in range(_TRIES - 1):
+        seconds = response.headers.get("Retry-After", "")
+        if response.is_success or not seconds.isdecimal():
+            break
+        await asyncio.sleep(int(seconds))
+        response = await client.get(path, params=params)
     if not response.is_success:
         body_of(response)
     return response.content
