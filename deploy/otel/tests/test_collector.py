@@ -137,7 +137,11 @@ def prometheus(folder: Path) -> Iterator[str]:
         f"--web.listen-address={LOOPBACK}:{port}",
         "--web.enable-remote-write-receiver",
     )
-    process = children.spawn(command, log=folder / "prometheus.log")
+    log = folder / "prometheus.log"
+    process = children.spawn(command, log=log)
+    wait_until(
+        lambda: answers(f"http://{LOOPBACK}:{port}/-/ready", httpx.codes.OK), lambda: children.tail(log)
+    )
     yield f"{LOOPBACK}:{port}"
     children.stop([(process, signal.SIGTERM)])
 
@@ -161,10 +165,7 @@ class Collector:
     def _answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, children.tail(self.log)
-        try:
-            return httpx.get(self.url, timeout=5, trust_env=False).status_code == httpx.codes.NOT_FOUND
-        except httpx.HTTPError:
-            return False
+        return answers(self.url, httpx.codes.NOT_FOUND)
 
     def kill(self) -> None:
         assert self.process is not None
@@ -227,6 +228,13 @@ def traded(platform: Stack, number: int, rate: int | None = None) -> list[str]:
     made = new_trades(platform, number)
     flow.through(platform, made, number, rate)
     return [trade.key() for trade in made]
+
+
+def answers(url: str, status: int) -> bool:
+    try:
+        return httpx.get(url, timeout=5, trust_env=False).status_code == status
+    except httpx.HTTPError:
+        return False
 
 
 def wait_until(holds: Callable[[], bool], told: Callable[[], object]) -> None:

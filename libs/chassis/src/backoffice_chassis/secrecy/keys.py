@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import ARRAY, Row, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis.secrecy.envelope import DATA_KEY_BITS, KEY_ID_ENDS, DataKey, key_id_of
@@ -22,6 +22,16 @@ NEWEST: Final = select(func.coalesce(func.max(data_key.c.generation), 1)).scalar
 _KEY_RING: Final = "backoffice_key_ring"
 _PENDING: Final = select(encryption_pending).with_for_update(read=True)
 _ALIVE: Final = data_key.c.destroyed_at.is_(None)
+# Each batch of trades asks these: they are made once.
+_OWN: Final = (
+    select(data_key)
+    .where(data_key.c.subject.is_(None), data_key.c.generation == NEWEST, _ALIVE)
+    .order_by(data_key.c.key_id)
+    .limit(1)
+)
+_NAMED: Final = select(data_key).where(
+    data_key.c.key_id == func.any(bindparam("key_ids", type_=ARRAY(data_key.c.key_id.type))), _ALIVE
+)
 
 
 def with_ring(ring: KeyRing) -> dict[str, Any]:
@@ -62,13 +72,7 @@ async def of_subjects(connection: AsyncConnection, subjects: Collection[str]) ->
 
 async def own(connection: AsyncConnection) -> DataKey:
     """Return the key that encrypts what is no single person's, made if there is none."""
-    query = (
-        select(data_key)
-        .where(data_key.c.subject.is_(None), data_key.c.generation == NEWEST, _ALIVE)
-        .order_by(data_key.c.key_id)
-        .limit(1)
-    )
-    row = (await connection.execute(query)).one_or_none()
+    row = (await connection.execute(_OWN)).one_or_none()
     if row is not None:
         return _opened(connection, row)
     generation = (await connection.execute(select(NEWEST))).scalar_one()
@@ -110,8 +114,8 @@ async def named(connection: AsyncConnection, key_ids: Collection[str]) -> Mappin
     """Return data keys by their ids. Raises MissingKeyError for one that is unknown or was destroyed."""
     if not key_ids:
         return {}
-    query = select(data_key).where(data_key.c.key_id.in_(list(key_ids)), _ALIVE)
-    found = {row.key_id: _opened(connection, row) for row in await connection.execute(query)}
+    rows = await connection.execute(_NAMED, {"key_ids": list(key_ids)})
+    found = {row.key_id: _opened(connection, row) for row in rows}
     missing = sorted(set(key_ids) - set(found))
     if missing:
         raise MissingKeyError(f"Data key {missing[0]} was destroyed, or never was in this database.")
