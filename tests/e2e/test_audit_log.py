@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from backoffice_cli.platform import Platform, Stack
 from backoffice_cli.stack.plan import read_plan
+from backoffice_cli.stack.testing import execute
 
 pytestmark = pytest.mark.e2e
 
@@ -42,12 +42,7 @@ async def as_superuser(platform: Platform, database: str, *statements: str) -> N
     plan = read_plan(platform.folder)
     assert plan is not None
     url = f"postgresql://postgres:{plan.admin_password}@127.0.0.1:{plan.ports['postgres']}/{database}"
-    connection = await asyncpg.connect(url)
-    try:
-        for statement in statements:
-            await connection.execute(statement)
-    finally:
-        await connection.close()
+    await execute(url, *statements)
 
 
 @contextmanager

@@ -86,6 +86,16 @@ def _start_holder(what: str, session: Path, owner: int, answer: Path) -> None:
         time.sleep(0.05)
 
 
+async def execute(url: str, *statements: str) -> None:
+    """Execute statements, each in a transaction of its own, on a database by its URL, SQLAlchemy's or the driver's."""
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
 class Migrated:
     """Fresh databases, each a copy of a template that the service's real migrations built once per session."""
 
@@ -109,21 +119,12 @@ class Migrated:
     async def upgraded(self, migrations: Path, before: str, *statements: str) -> str:
         """Return the superuser's URL of a database of a former revision that was filled and then upgraded."""
         name = f"upgraded_{secrets.token_hex(6)}"
-        await self._execute(self._server.admin_url, f"CREATE DATABASE {name}")
+        await execute(self._server.admin_url, f"CREATE DATABASE {name}")
         url = self._server.url("postgres", name)
         await asyncio.to_thread(upgrade, migrations, url, revision=before)
-        await self._execute(url.replace("+asyncpg", ""), *statements)
+        await execute(url, *statements)
         await asyncio.to_thread(upgrade, migrations, url)
         return url
-
-    @staticmethod
-    async def _execute(url: str, *statements: str) -> None:
-        connection = await asyncpg.connect(url)
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
 
     async def _build(self, template: str, role: str, migrations: Path) -> None:
         admin = await asyncpg.connect(self._server.admin_url)

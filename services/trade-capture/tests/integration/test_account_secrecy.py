@@ -24,7 +24,7 @@ from backoffice_chassis.testing import (
     engine_for,
     found_in_clear,
 )
-from backoffice_cli.stack.testing import Migrated
+from backoffice_cli.stack.testing import Migrated, execute
 from backoffice_events.messaging import Transactions
 from trade_capture.main import MIGRATIONS, TradeCaptureSettings, build
 from trade_capture.testing import BROKER, DTC, NOW, OURS, executed, load_world
@@ -68,14 +68,6 @@ async def serving(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 async def keys(verb: str, database_url: str) -> int:
     return await asyncio.to_thread(command.main, service(database_url), verb)
-
-
-async def execute(database_url: str, statement: str) -> None:
-    connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 async def load_worlds_data(database_url: str) -> None:
