@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ("install", "install.py", "bootstrap.lock")
+TOOLS = ("install", "install.py", "interpreters.py", "interpreter_speed.py", "bootstrap.lock")
 WITHOUT_VENV = (
     "import runpy, sys; sys.modules['venv'] = None; runpy.run_path(sys.argv[1], run_name='__main__')"
 )
@@ -66,6 +66,33 @@ def test_a_full_disk_is_told_how_much_is_needed(clone: Path) -> None:
 def test_a_python_that_was_named_is_taken_or_refused_and_never_replaced_by_another(clone: Path) -> None:
     said = run(clone / "tools" / "install", PATH="/usr/bin:/bin", PYTHON="/bin/false")
     assert "Python 3.11 or newer is needed; none of these is one: /bin/false" in said
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "expected"),
+    [
+        ({"python3": "900", "python3.12": "600"}, "python3.12"),
+        ({"python3": "900", "python3.12": "850"}, "python3"),
+        ({"python3": "", "python3.12": "5000"}, "python3.12"),
+        ({"python3": "", "python3.12": "no Python"}, None),
+    ],
+    ids=["clearly faster", "hardly faster", "the only one that will do", "none will do"],
+)
+def test_the_first_python_on_the_path_is_taken_unless_another_is_clearly_faster(
+    tmp_path: Path, microseconds: dict[str, str], expected: str | None
+) -> None:
+    for name, taken in microseconds.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{taken}'\n")
+        (tmp_path / name).chmod(0o755)
+    command = [sys.executable, ROOT / "tools" / "interpreters.py"]
+    chosen = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True)
+    assert chosen.stdout.strip() == str(tmp_path / expected if expected else sys.executable)
+
+
+def test_an_interpreter_says_how_fast_it_is() -> None:
+    command = [sys.executable, ROOT / "tools" / "interpreter_speed.py"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(said.stdout) > 0
 
 
 def test_what_belongs_to_somebody_else_is_named(clone: Path) -> None:
