@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from backoffice_events.brokers import Brokers
-from backoffice_events.messaging import Wakeup
+from backoffice_events.messaging import Transactions, Wakeup, remembered
 from backoffice_events.messaging import relay as relay_module
 from backoffice_events.messaging.relay import Relay
 
@@ -162,9 +162,73 @@ async def test_a_backlog_of_large_events_is_sent_without_waiting_to_be_woken(
 ) -> None:
     monkeypatch.setattr(relay_module, "POLL_SECONDS", 3600)
     monkeypatch.setattr(relay_module, "MAX_BYTES", 1)
-    monkeypatch.setattr(relay_module, "_READ", relay_module._READ.replace("8388608", "1"))
     made = await stage.contract(partitions=1)
     await stage.publish(*[made(name="a", number=number) for number in (1, 2, 3)])
     async with running(stage.relay()):
         await stage.drained()
     assert [event.number for event in await stage.events(made)] == [1, 2, 3]
+
+
+async def leads(stage: Any, relay: Relay) -> None:
+    """Wait until a relay leads: from then on it is handed what its process commits."""
+
+    async def leading() -> bool:
+        return relay.leading
+
+    await stage.until(leading)
+
+
+async def test_what_its_own_process_committed_is_not_read_back(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "POLL_SECONDS", 3600)
+    made = await stage.contract(partitions=1)
+    read_back = []
+
+    class Observed(Relay):
+        async def _contents(self, connection: Any, waiting: Sequence[Any]) -> Any:
+            read_back.extend(row for row in waiting if self._remembered.get(row["event_id"]) is None)
+            return await super()._contents(connection, waiting)
+
+    relay = Observed(stage.engine, Brokers(stage.kafka), stage.transactions.wakeup)
+    async with running(relay):
+        await leads(stage, relay)
+        for number in range(1, 11):
+            await stage.publish(made(name="a", number=number))
+            await stage.drained()
+    assert [event.number for event in await stage.events(made)] == list(range(1, 11))
+    assert len(read_back) <= 1  # the first may be seen before the relay is handed it
+
+
+@pytest.mark.parametrize("most", [remembered.MAX_BYTES, 1], ids=["remembered", "too much to remember"])
+async def test_what_this_process_and_another_commit_in_turn_leaves_in_that_order(
+    stage: Any, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(remembered, "MAX_BYTES", most)
+    made = await stage.contract(partitions=1)
+    elsewhere = Transactions(stage.engine, source="urn:backoffice:test", clock=stage.transactions.clock)
+    relay = stage.relay()
+    async with running(relay):
+        await leads(stage, relay)
+        for number in range(1, 41):
+            async with (stage.transactions if number % 3 else elsewhere).begin() as unit:
+                unit.publish(made(name="a", number=number))
+        await stage.drained()
+    assert [event.number for event in await stage.events(made)] == list(range(1, 41))
+
+
+async def test_a_record_leaves_alike_remembered_or_read_from_the_table(stage: Any) -> None:
+    made = await stage.contract(partitions=1)
+    await stage.publish(made(name="é", number=1))  # nobody leads yet: it will be read
+    relay = stage.relay()
+    async with running(relay):
+        await stage.drained()
+        await leads(stage, relay)
+        await stage.publish(made(name="é", number=1))
+        await stage.drained()
+    read, kept = await stage.records(made.topic.name)
+    own = {"ce_id"}
+    assert (kept.key, kept.value) == (read.key, read.value)
+    assert [each for each in kept.headers if each[0] not in own] == [
+        each for each in read.headers if each[0] not in own
+    ]

@@ -33,7 +33,7 @@ _LAST: Final = text("SELECT max(seq) FROM outbox")
 
 _SEND = Target("backoffice_events.kafka:KafkaSender.send")
 _PARTITIONS = Target("backoffice_events.kafka:_by_partition")
-_ROUND = Target(f"{_MESSAGING}.relay:Relay._round")
+_OLDEST = Target(f"{_MESSAGING}.relay:Relay._oldest")
 _OUTBOX = Target(f"{_MESSAGING}.outbox:write")
 _WORK = Target(f"{_MESSAGING}.consumer:Consumer._work")
 _TAKE = Target(f"{_MESSAGING}.inbox:take")
@@ -69,13 +69,12 @@ def _relay_cursor() -> None:
     calls = count(1)
 
     def read_on(original: Any) -> Any:
-        async def round_(relay: Any, connection: Any) -> int:
+        async def oldest(relay: Any, connection: Any) -> Sequence[Any]:
             if not cursors or cursors[-1].connection is not connection:
                 cursors.append(_Cursor(connection))
-            seen: int = await original(relay, cursors[-1])
-            return seen
+            return cursors[-1].behind(await original(relay, connection))
 
-        return round_
+        return oldest
 
     def commit_late(write: Any) -> Any:
         async def written(connection: Any, outgoing: Sequence[Any], now: Any) -> None:
@@ -85,7 +84,7 @@ def _relay_cursor() -> None:
 
         return written
 
-    _ROUND.replace(read_on)
+    _OLDEST.replace(read_on)
     _OUTBOX.replace(commit_late)
 
 
@@ -97,20 +96,17 @@ async def _overtaken(cursor: "_Cursor", last: int) -> None:
 
 
 class _Cursor:
-    """A connection on which rows of the outbox up to the last position are never seen again."""
+    """The last position of the outbox that was read over a connection."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.last = 0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.connection, name)
-
-    async def fetch(self, query: str, *args: Any, **named: Any) -> list[Any]:
-        """Return the rows behind the cursor."""
-        rows = [row for row in await self.connection.fetch(query, *args, **named) if row["seq"] > self.last]
+    def behind(self, rows: Sequence[Any]) -> list[Any]:
+        """Return the rows behind the cursor, and move it behind them."""
+        new = [row for row in rows if row["seq"] > self.last]
         self.last = max([self.last, *(row["seq"] for row in rows)])
-        return rows
+        return new
 
 
 def _partition_by_seq() -> None:
@@ -291,7 +287,7 @@ BROKEN: Final[dict[str, Callable[[], None]]] = {
     "reversal-disguised": _reversal_disguised,
 }
 TARGETS: Final[tuple[Target, ...]] = (
-    *(_SEND, _PARTITIONS, _ROUND, _OUTBOX, _WORK, _TAKE, _HANDLE, _LETTER, _PARKED),
+    *(_SEND, _PARTITIONS, _OLDEST, _OUTBOX, _WORK, _TAKE, _HANDLE, _LETTER, _PARKED),
     *(_GROSS, _INSTRUCT, _TAKE_BACK),
 )
 """Everything that the variants replace; a test sees that it is there."""

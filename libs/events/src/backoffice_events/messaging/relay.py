@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 import asyncpg
@@ -18,7 +19,8 @@ from backoffice_events.kafka import KafkaSender
 from backoffice_events.messaging import telemetry
 from backoffice_events.messaging.failures import Backoff, describe
 from backoffice_events.messaging.headers import unpack
-from backoffice_events.messaging.outbox import CHANNEL
+from backoffice_events.messaging.outbox import CHANNEL, Outgoing
+from backoffice_events.messaging.remembered import Remembered
 from backoffice_events.messaging.unit import Wakeup
 from backoffice_events.records import Record
 
@@ -32,13 +34,14 @@ MEASURE_SECONDS: Final = 10.0
 
 _LEADERSHIP: Final = 0x6F7574626F78  # "outbox"; advisory locks are per database
 
-_READ = f"""
-    SELECT seq, aggregatetype, aggregateid, type, payload, headers FROM (
-        SELECT *, sum(octet_length(payload)) OVER (ORDER BY seq) - octet_length(payload) AS before FROM (
-            SELECT * FROM outbox WHERE aggregatetype <> ALL($1::text[]) ORDER BY seq LIMIT {MAX_ROWS}
-        ) AS oldest
-    ) AS measured WHERE coalesce(before, 0) < {MAX_BYTES} ORDER BY seq
-"""  # noqa: S608 -- constants of ours
+_OLDEST = f"""
+    SELECT seq, id::text AS event_id, coalesce(octet_length(payload), 0) AS size FROM outbox
+    WHERE aggregatetype <> ALL($1::text[]) ORDER BY seq LIMIT {MAX_ROWS}
+"""  # noqa: S608 -- a constant of ours
+_READ = """
+    SELECT seq, id::text AS event_id, aggregatetype, aggregateid, type, payload, headers
+    FROM outbox WHERE seq = ANY($1::bigint[])
+"""
 # What waits, here and behind the consumers: the last two read an index of the open ones, and a table of those alone.
 _MEASURE = """
     SELECT 'outbox' AS what, NULL AS consumer, count(*) AS number,
@@ -66,12 +69,18 @@ class Relay:
         self._stopping = False
         self._paused: dict[str, tuple[float, Backoff]] = {}
         self._measure_at = 0.0
+        self._remembered = Remembered()
         self._more = False  # whether the last round took as much as one may, so that there is probably more
         self.leading = False
 
     def wake(self) -> None:
         """Look at the outbox now."""
         self._woken.set()
+
+    def committed(self, outgoing: Sequence[Outgoing]) -> None:
+        """Take note of what this process has just committed to the outbox, and look at it now."""
+        self._remembered.add(outgoing)
+        self.wake()
 
     def stop(self) -> None:
         """Send what is at hand, then give up leadership; `run` returns after that."""
@@ -106,7 +115,7 @@ class Relay:
         await connection.execute(_KEEPALIVE)
         await connection.add_listener(CHANNEL, lambda *_: self.wake())
         self.leading = True
-        self._wakeup.relay = self.wake
+        self._wakeup.relay = self.committed
         telemetry.log.info("relay leads")
         try:
             while not self._stopping:
@@ -117,6 +126,7 @@ class Relay:
                     await self._rest(stored)
         finally:
             self._wakeup.relay = None
+            self._remembered.clear()
             self.leading = False
 
     async def _rest(self, stored: int) -> None:
@@ -137,17 +147,40 @@ class Relay:
 
     async def _round(self, connection: asyncpg.Connection) -> int:
         """Send the oldest records; return how many the broker stored."""
-        rows = await connection.fetch(_READ, self._topics_on_hold(), timeout=QUERY_SECONDS)
-        self._more = len(rows) == MAX_ROWS or sum(len(row["payload"] or b"") for row in rows) >= MAX_BYTES
-        if not rows:
+        waiting = await self._oldest(connection)
+        if not waiting:
             return 0
-        failed = await self._sender.send([_record(row) for row in rows])
-        stored = [row for position, row in enumerate(rows) if position not in failed]
+        outgoing = await self._contents(connection, waiting)
+        failed = await self._sender.send([each.record for each in outgoing])
+        stored = [position for position in range(len(outgoing)) if position not in failed]
         if stored:
-            await self._delete(connection, [row["seq"] for row in stored])
-            telemetry.record_sent((row["aggregatetype"], row["type"]) for row in stored)
-        self._judge_topics(rows, failed)
+            await self._delete(connection, [waiting[position]["seq"] for position in stored])
+            self._sent([outgoing[position] for position in stored])
+        self._judge_topics(outgoing, failed)
         return len(stored)
+
+    async def _oldest(self, connection: asyncpg.Connection) -> Sequence[asyncpg.Record]:
+        """Return where the oldest records stand, in order, as many as one may send at once."""
+        rows = await connection.fetch(_OLDEST, self._topics_on_hold(), timeout=QUERY_SECONDS)
+        before = accumulate((row["size"] for row in rows), initial=0)
+        taken = [row for row, size in zip(rows, before, strict=False) if size < MAX_BYTES]
+        self._more = len(rows) == MAX_ROWS or len(taken) < len(rows)
+        return taken
+
+    async def _contents(
+        self, connection: asyncpg.Connection, waiting: Sequence[asyncpg.Record]
+    ) -> list[Outgoing]:
+        """Return the records themselves: those that this process remembers, and the others as the table has them."""
+        remembered = [self._remembered.get(row["event_id"]) for row in waiting]
+        missing = [row["seq"] for row, here in zip(waiting, remembered, strict=True) if here is None]
+        if not missing:
+            return [each for each in remembered if each is not None]
+        read = {row["seq"]: row for row in await connection.fetch(_READ, missing, timeout=QUERY_SECONDS)}
+        return [here or _outgoing(read[row["seq"]]) for row, here in zip(waiting, remembered, strict=True)]
+
+    def _sent(self, stored: Sequence[Outgoing]) -> None:
+        self._remembered.forget(each.event_id for each in stored)
+        telemetry.record_sent((each.record.topic, each.event_type) for each in stored)
 
     async def _delete(self, connection: asyncpg.Connection, stored: Sequence[int]) -> None:
         await connection.execute(_DELETE, stored, timeout=QUERY_SECONDS)
@@ -163,18 +196,19 @@ class Relay:
         now = time.monotonic()
         return [topic for topic, (until, _) in self._paused.items() if until > now]
 
-    def _judge_topics(self, rows: Sequence[asyncpg.Record], failed: dict[int, Exception]) -> None:
+    def _judge_topics(self, outgoing: Sequence[Outgoing], failed: dict[int, Exception]) -> None:
         """Leave a topic that fails alone for a while: it must not keep the others from being sent."""
-        errors = {rows[position]["aggregatetype"]: error for position, error in failed.items()}
+        errors = {outgoing[position].record.topic: error for position, error in failed.items()}
         for topic, error in errors.items():
             backoff = self._paused[topic][1] if topic in self._paused else Backoff()
             self._paused[topic] = (time.monotonic() + backoff.next(), backoff)
             telemetry.log.warning("relay could not send to %s: %s", topic, describe(error))
-        for topic in {row["aggregatetype"] for row in rows} - errors.keys():
+        for topic in {each.record.topic for each in outgoing} - errors.keys():
             self._paused.pop(topic, None)
 
 
-def _record(row: asyncpg.Record) -> Record:
+def _outgoing(row: asyncpg.Record) -> Outgoing:
     key = row["aggregateid"]
     encoded = None if key is None else key.encode()
-    return Record(row["aggregatetype"], encoded, row["payload"], unpack(row["headers"]))
+    record = Record(row["aggregatetype"], encoded, row["payload"], unpack(row["headers"]))
+    return Outgoing(row["event_id"], row["type"], record)

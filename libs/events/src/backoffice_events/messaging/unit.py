@@ -71,33 +71,33 @@ class UnitOfWork:
         for counter, number, labels in self._counts:
             counter.add(number, labels)
 
-    async def flush(self) -> bool:
-        """Write what was published to the outbox; called by the edge before it commits. Tell whether there was any."""
+    async def flush(self) -> Sequence[outbox.Outgoing]:
+        """Write what was published to the outbox, and return it; called by the edge before it commits."""
         outgoing = list(self._outgoing)
         self._outgoing.clear()
         await outbox.write(self.connection, outgoing, self.now)
-        return bool(outgoing)
+        return outgoing
 
 
 class Wakeup:
     """Tells the relay that there is something to send.
 
-    A hint only: the relay polls anyhow. While the relay of this process leads, a call is enough; else the database
-    passes the word to the process whose relay does.
+    A hint only: the relay polls anyhow. While the relay of this process leads, it is handed the records themselves;
+    else the database passes the word to the process whose relay does.
     """
 
     def __init__(self) -> None:
-        self.relay: Callable[[], None] | None = None
+        self.relay: Callable[[Sequence[outbox.Outgoing]], None] | None = None
 
     async def before_commit(self, connection: AsyncConnection) -> None:
         """Have the database tell the leading relay, wherever it is, at commit."""
         if self.relay is None:
             await outbox.notify(connection)
 
-    def after_commit(self) -> None:
+    def after_commit(self, outgoing: Sequence[outbox.Outgoing]) -> None:
         """Tell this process's relay, if it leads."""
         if self.relay is not None:
-            self.relay()
+            self.relay(outgoing)
 
 
 class Transactions:
@@ -121,14 +121,14 @@ class Transactions:
                 if unit.rollback_only:
                     await transaction.rollback()
                     return
-                sent = await self.flush(unit)
+                outgoing = await self.flush(unit)
             unit.committed()
-            if sent:
-                self.wakeup.after_commit()
+            if outgoing:
+                self.wakeup.after_commit(outgoing)
 
-    async def flush(self, unit: UnitOfWork) -> bool:
-        """Write the unit's outbox rows and arrange for the relay to hear of them."""
-        sent = await unit.flush()
-        if sent:
+    async def flush(self, unit: UnitOfWork) -> Sequence[outbox.Outgoing]:
+        """Write the unit's outbox rows, arrange for the relay to hear of them, and return what they hold."""
+        outgoing = await unit.flush()
+        if outgoing:
             await self.wakeup.before_commit(unit.connection)
-        return sent
+        return outgoing
