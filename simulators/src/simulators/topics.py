@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 
 from backoffice_events.brokers import Brokers
 from backoffice_events.cloudevents import Received, UndecodableError, decode
@@ -47,7 +47,7 @@ async def asking(brokers: Brokers) -> AsyncIterator[KafkaConsumer]:
         await consumer.stop()
 
 
-async def poll(consumer: KafkaConsumer) -> Sequence[ConsumerRecord]:
+async def poll(consumer: KafkaConsumer) -> Sequence[Record]:
     """Return what is new, waiting a moment for something."""
     batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MOST_RECORDS)
     return [record for records in batches.values() for record in records]
@@ -55,7 +55,7 @@ async def poll(consumer: KafkaConsumer) -> Sequence[ConsumerRecord]:
 
 async def until_now(
     consumer: KafkaConsumer, asking: KafkaConsumer | None = None
-) -> AsyncIterator[Sequence[ConsumerRecord]]:
+) -> AsyncIterator[Sequence[Record]]:
     """Yield batches up to the end that the topics have at this moment.
 
     asking: asks for that end, where the consumer's own question would wait behind a fetch of topics that are quiet.
@@ -68,11 +68,11 @@ async def until_now(
         yield await poll(consumer)
 
 
-def decoded(records: Iterable[ConsumerRecord]) -> Iterator[Received[Event]]:
+def decoded(records: Iterable[Record]) -> Iterator[Received[Event]]:
     """Yield the events that can be read; an outsider passes over the others."""
     for record in records:
         with contextlib.suppress(UndecodableError):
-            yield decode(Record(record.topic, record.key, record.value, record.headers or ()))
+            yield decode(record)
 
 
 class Progress:
@@ -85,7 +85,7 @@ class Progress:
         self._consumer = consumer
         self._dealt_with: dict[TopicPartition, int] = {}
 
-    def note(self, records: Iterable[ConsumerRecord]) -> None:
+    def note(self, records: Iterable[Record]) -> None:
         """Take note of records in hand."""
         for record in records:
             self._dealt_with[TopicPartition(record.topic, record.partition)] = record.offset + 1

@@ -163,11 +163,7 @@ async def _read_until(consumer: Any, ends: dict[TopicPartition, int]) -> list[Re
     while missing:
         fetched = await consumer.getmany(timeout_ms=1_000, max_records=_RECORDS_AT_A_TIME)
         for place, messages in fetched.items():
-            records += [
-                Record(each.topic, each.key, each.value, list(each.headers))
-                for each in messages
-                if each.offset < ends[place]
-            ]
+            records += [each for each in messages if each.offset < ends[place]]
             if messages[-1].offset + 1 >= ends[place] and missing.pop(place, None) is not None:
                 consumer.pause(place)
     return records

@@ -25,6 +25,7 @@ from backoffice_events.contracts.reference import (
 )
 from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.publisher import Publisher
+from backoffice_events.records import Record
 from simulators.csd.behaviour import Behaviour, Phase
 from simulators.csd.depository import Depository, Said
 from simulators.csd.settings import CsdSettings
@@ -120,7 +121,7 @@ async def _said_before(brokers: Brokers) -> frozenset[str]:
     return frozenset(ids)
 
 
-def _hear(depository: Depository, records: Iterable[object], trails: Trails) -> list[Said]:
+def _hear(depository: Depository, records: Iterable[Record], trails: Trails) -> list[Said]:
     said: list[Said] = []
     for received in decoded(records):
         trails.follow(received)

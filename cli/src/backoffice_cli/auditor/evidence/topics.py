@@ -6,7 +6,6 @@ from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.structs import ConsumerRecord
 
 from backoffice_events.cloudevents import Received, UndecodableError, attribute_or_none, decode
 from backoffice_events.contracts.base import Event
@@ -156,8 +155,4 @@ async def _until(consumer: Any, ends: Mapping[TopicPartition, int]) -> Any:
         for place, records in polled.items():
             for record in records:
                 if record.offset < ends[place]:
-                    yield Logged(_record(record), record.timestamp)
-
-
-def _record(found: ConsumerRecord) -> Record:
-    return Record(found.topic, found.key, found.value, found.headers, found.partition, found.offset)
+                    yield Logged(record, record.timestamp)

@@ -112,7 +112,7 @@ async def _read(
             for place, batch in (await consumer.getmany(timeout_ms=500, max_records=500)).items():
                 for one in batch:
                     if follow or one.offset < ends[place]:
-                        yield Record(one.topic, one.key, one.value, one.headers, one.partition, one.offset)
+                        yield one
     except KafkaError as error:
         raise StackError(f"The broker does not answer: {error}", "See: backoffice status") from error
     finally:

@@ -23,7 +23,7 @@ from backoffice_events.records import Record
 COMMIT_SECONDS: Final = 1.0
 """How long offsets may wait for their commit: after a crash the inbox knows what comes again."""
 
-Fetched = Mapping[TopicPartition, Sequence[Any]]
+Fetched = Mapping[TopicPartition, Sequence[Record]]
 
 
 @dataclass(frozen=True)
@@ -209,9 +209,9 @@ class Consumer:
         if epoch != self._epoch:
             return  # the partitions went away before we began; whoever has them now gets the records
         began = time.monotonic()
-        records = [_record(message) for messages in fetched.values() for message in messages]
+        records = [record for found in fetched.values() for record in found]
         if await self._apply(kafka, records):
-            self._advance({place: messages[-1].offset + 1 for place, messages in fetched.items()})
+            self._advance({place: found[-1].offset + 1 for place, found in fetched.items()})
         telemetry.record_batch(self.spec.group, len(records), time.monotonic() - began)
 
     def _advance(self, offsets: Mapping[TopicPartition, int]) -> None:
@@ -315,18 +315,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
 
     async def on_partitions_assigned(self, assigned: object) -> None:  # noqa: ARG002
         self._consumer.assigned()
-
-
-def _record(message: Any) -> Record:
-    return Record(
-        message.topic,
-        message.key,
-        message.value,
-        message.headers,
-        message.partition,
-        message.offset,
-        message.timestamp,
-    )
 
 
 async def _stop(kafka: Any) -> None:

@@ -110,10 +110,7 @@ async def _until(consumer: Any, targets: Mapping[TopicPartition, int]) -> AsyncI
     while pending:
         fetched = await consumer.getmany(*pending, timeout_ms=POLL_MS, max_records=BATCH)
         records = [
-            Record(one.topic, one.key, one.value, one.headers, one.partition, one.offset)
-            for place, messages in fetched.items()
-            for one in messages
-            if one.offset < targets[place]
+            record for place, found in fetched.items() for record in found if record.offset < targets[place]
         ]
         if records:
             yield records
