@@ -4,7 +4,7 @@ A usage guideline is an XML schema of the part of a message that the platform an
 infrastructures publish them: element names, order and types are the standard's, options it leaves open are decided.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -92,7 +92,7 @@ class Component:
 
     def number(self, name: str) -> Decimal:
         """Return the number that an element says that the guideline requires."""
-        return Decimal(self.text(name).strip())
+        return Decimal(self.text(name))
 
     def number_or_none(self, name: str) -> Decimal | None:
         """Return the number that an element says, None when there is none such."""
@@ -129,9 +129,37 @@ def read(document: bytes, message_type: MessageType) -> Component:
     return Component(_valid_root(document, message_type)[0])
 
 
-def check(document: bytes, message_type: MessageType) -> None:
-    """Make sure that a document of ours is what its guideline allows, before it leaves. Raises InvalidDocumentError."""
-    _valid_root(document, message_type)
+class Form:
+    """A message of ours with blanks: `{name}` as the text of an element or as its currency.
+
+    It is parsed once and filled for each message: a third cheaper than to write each one and parse it to validate it.
+    """
+
+    def __init__(self, blank: str, message_type: MessageType) -> None:
+        self._message_type = message_type
+        self._root = etree.fromstring(blank, _PARSER)
+        elements = list(self._root.iter(etree.Element))
+        self._texts = _blanks((element, element.text) for element in elements)
+        self._currencies = _blanks((element, element.get("Ccy")) for element in elements)
+
+    def filled(self, values: Mapping[str, str]) -> bytes:
+        """Return the message with these values, which its guideline allows. Raises InvalidDocumentError."""
+        try:
+            for element, name in self._texts:
+                element.text = values[name]
+            for element, name in self._currencies:
+                element.set("Ccy", values[name])
+        except ValueError as error:
+            raise InvalidDocumentError(f"no XML can say it: {error}") from error
+        _assert_valid(self._root, self._message_type)
+        return etree.tostring(self._root, encoding="UTF-8", xml_declaration=False)
+
+
+def _blanks(
+    said: Iterable[tuple[etree._Element, str | None]],
+) -> list[tuple[etree._Element, str]]:
+    """Return the elements that say a name in braces, with the name."""
+    return [(element, text[1:-1]) for element, text in said if text is not None and text.startswith("{")]
 
 
 def _valid_root(document: bytes, message_type: MessageType) -> etree._Element:
@@ -145,8 +173,12 @@ def _valid_root(document: bytes, message_type: MessageType) -> etree._Element:
         raise InvalidDocumentError(f"not well-formed XML: {error}") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise InvalidDocumentError("a document type declaration is not allowed")
+    _assert_valid(root, message_type)
+    return root
+
+
+def _assert_valid(root: etree._Element, message_type: MessageType) -> None:
     try:
         _schema(message_type).assertValid(root)
     except etree.DocumentInvalid as error:
         raise InvalidDocumentError(f"not a valid {message_type.value}: {error}") from None
-    return root

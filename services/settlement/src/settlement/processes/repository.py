@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from asyncpg import UniqueViolationError
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis.secrecy import keys
@@ -78,20 +78,20 @@ async def _lock(
     instructed: list[str] = []
     rows = (await connection.execute(statement, parameters)).all()
     known = await keys.of_sealed(connection, [row.accounts for row in rows])
-    for row in rows:
-        settlement = Settlement(*row[:-4])
-        if row.terms is not None:
-            settlement.stored = partial(_stored, row, known)
-        if row.raised != "{}":
-            settlement.raised = msgspec.json.decode(row.raised)
+    for *fields, raised, instruction_id, terms, accounts in rows:
+        settlement = Settlement(*fields)
+        if terms is not None:
+            settlement.stored = partial(_stored, settlement.trade_id, terms, accounts, known)
+        if raised != "{}":
+            settlement.raised = msgspec.json.decode(raised)
         settlements.append(settlement)
-        if row.instruction_id is not None:
+        if instruction_id is not None:
             instructed.append(settlement.trade_id)
     return settlements, instructed
 
 
-def _stored(row: Row[Any], known: Mapping[str, DataKey]) -> Trade:
-    return _ACCOUNTS.put_back(_decode(row.terms), row.accounts, known, row.trade_id)
+def _stored(trade_id: str, terms: str, accounts: str | None, known: Mapping[str, DataKey]) -> Trade:
+    return _ACCOUNTS.put_back(_decode(terms), accounts, known, trade_id)
 
 
 async def create(connection: AsyncConnection, cases: Sequence[Case], now: datetime) -> set[str]:
