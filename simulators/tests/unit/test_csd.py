@@ -72,11 +72,11 @@ def words(said: list[Said]) -> list[str]:
 def word(said: Said) -> str:
     message = read(said.advice.document, TYPES[type(said.advice)])
     if isinstance(said.advice, CsdSettlementConfirmed):
-        day = message.date("TradDtls/FctvSttlmDt/Dt/Dt")
-        return f"settled {message.number('QtyAndAcctDtls/SttldQty/Qty/Unit')} on {day}"
+        day = message.component("TradDtls").date("FctvSttlmDt")
+        return f"settled {message.component('QtyAndAcctDtls').number('SttldQty')} on {day}"
     chosen = {block: message.choice(block) for block in ("PrcgSts", "MtchgSts", "SttlmSts")}
     return ", ".join(
-        f"{status} {message.text_or_none(f'{block}/{status}/Rsn/Cd/Cd') or ''}".strip()
+        f"{status} {message.component(block).component(status).text_or_none('Rsn') or ''}".strip()
         for block, status in chosen.items()
         if status is not None
     )
@@ -135,14 +135,15 @@ def test_a_part_settles_on_the_date_and_the_rest_later() -> None:
     parts = [one for one in said if isinstance(one.advice, CsdSettlementConfirmed)]
     first, second = (read(one.advice.document, MessageType.CONFIRMATION) for one in parts)
 
-    assert first.text("AddtlParams/PrtlSttlm") == "PAIN"
-    assert second.text("AddtlParams/PrtlSttlm") == "PARC"
-    assert second.text("AddtlParams/PrvsPrtlConfId") == first.text("TxIdDtls/MktInfrstrctrTxId")
-    quantity, amount = "QtyAndAcctDtls/SttldQty/Qty/Unit", "SttldAmt/Amt"
-    assert first.number(quantity) + second.number(quantity) == 100
-    assert first.number(amount) + second.number(amount) == Decimal("1000.01")
-    assert second.number("QtyAndAcctDtls/PrevslySttldQty/Unit") == first.number(quantity)
-    assert first.number("QtyAndAcctDtls/RmngToBeSttldAmt/Amt") == second.number(amount)
+    assert first.component("AddtlParams").text("PrtlSttlm") == "PAIN"
+    former = second.component("AddtlParams")
+    assert former.text("PrtlSttlm") == "PARC"
+    assert former.text("PrvsPrtlConfId") == first.component("TxIdDtls").text("MktInfrstrctrTxId")
+    before, after = first.component("QtyAndAcctDtls"), second.component("QtyAndAcctDtls")
+    assert before.number("SttldQty") + after.number("SttldQty") == 100
+    assert first.number("SttldAmt") + second.number("SttldAmt") == Decimal("1000.01")
+    assert after.number("PrevslySttldQty") == before.number("SttldQty")
+    assert before.number("RmngToBeSttldAmt") == second.number("SttldAmt")
 
 
 def test_one_unit_cannot_settle_in_parts() -> None:
@@ -331,8 +332,9 @@ def check_whole(script: list[Act], told: list[Said]) -> None:
         key = one.advice.message_id
         if isinstance(one.advice, CsdSettlementConfirmed):
             message = read(one.advice.document, MessageType.CONFIRMATION)
-            assert message.text_or_none("QtyAndAcctDtls/PrevslySttldQty/Unit") in {None, str(settled[key])}
-            settled[key] += message.number("QtyAndAcctDtls/SttldQty/Qty/Unit")
+            quantities = message.component("QtyAndAcctDtls")
+            assert quantities.number_or_none("PrevslySttldQty") in {None, settled[key]}
+            settled[key] += quantities.number("SttldQty")
             assert key not in ends
         elif word(one).startswith("Canc") or (
             isinstance(one.advice, CsdStatusAdvised) and word(one).startswith("Rjctd")

@@ -33,27 +33,27 @@ class Confirmed:
 def instructed(document: bytes) -> Instructed:
     """Understand a sese.023. Raises InvalidDocumentError."""
     message = read(document, MessageType.INSTRUCTION)
-    unit = message.choice("QtyAndAcctDtls/SttlmQty/Qty")
-    amount, currency = message.money("SttlmAmt/Amt")
+    details = message.component("TradDtls")
+    amount, currency = message.money("SttlmAmt")
     return Instructed(
-        trade_id=message.text("TradDtls/TradId"),
-        receives=message.text("SttlmTpAndAddtlParams/SctiesMvmntTp") == "RECE",
-        isin=message.text("FinInstrmId/ISIN"),
+        trade_id=details.text("TradId"),
+        receives=message.text("SttlmTpAndAddtlParams") == "RECE",
+        isin=message.text("FinInstrmId"),
         currency=currency,
-        quantity=message.number(f"QtyAndAcctDtls/SttlmQty/Qty/{unit}"),
+        quantity=message.component("QtyAndAcctDtls").number("SttlmQty"),
         amount=amount,
-        settlement_date=message.date("TradDtls/SttlmDt/Dt/Dt"),
+        settlement_date=details.date("SttlmDt"),
     )
 
 
 def confirmed(document: bytes) -> Confirmed:
     """Understand a sese.025. Raises InvalidDocumentError."""
     message = read(document, MessageType.CONFIRMATION)
-    unit = message.choice("QtyAndAcctDtls/SttldQty/Qty")
-    amount, _ = message.money("SttldAmt/Amt")
+    ids = message.component("TxIdDtls")
+    amount, _ = message.money("SttldAmt")
     return Confirmed(
-        instruction_id=message.text("TxIdDtls/AcctOwnrTxId"),
-        reference=message.text("TxIdDtls/MktInfrstrctrTxId"),
-        quantity=message.number(f"QtyAndAcctDtls/SttldQty/Qty/{unit}"),
+        instruction_id=ids.text("AcctOwnrTxId"),
+        reference=ids.text("MktInfrstrctrTxId"),
+        quantity=message.component("QtyAndAcctDtls").number("SttldQty"),
         amount=amount,
     )

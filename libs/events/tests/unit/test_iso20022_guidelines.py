@@ -82,13 +82,27 @@ def status_advice(body: str = "", prolog: str = "") -> bytes:
     ).encode()
 
 
-def test_a_valid_document_is_read_by_path() -> None:
+def test_an_element_says_the_first_value_inside_it() -> None:
+    reason = "<Rsn><Cd><Cd>LACK</Cd></Cd><AddtlRsnInf>by noon</AddtlRsnInf></Rsn>"
+    message = read(status_advice(f"<SttlmSts><Pdg>{reason}</Pdg></SttlmSts>"), MessageType.STATUS_ADVICE)
+
+    assert message.text("TxId") == "i1"
+    assert message.component("TxId").text_or_none("AcctSvcrTxId") is None
+    assert (message.choice("SttlmSts"), message.text("SttlmSts"), message.unit("SttlmSts")) == (
+        "Pdg",
+        "LACK",
+        "Cd",
+    )
+    assert message.component("SttlmSts").component("Pdg").component("Rsn").text("AddtlRsnInf") == "by noon"
+
+
+def test_an_element_that_is_not_there_has_nothing_inside() -> None:
     message = read(status_advice("<MtchgSts><Mtchd/></MtchgSts>"), MessageType.STATUS_ADVICE)
 
-    assert message.text("TxId/AcctOwnrTxId") == "i1"
     assert message.choice("MtchgSts") == "Mtchd"
     assert message.choice("PrcgSts") is None
-    assert message.text_or_none("TxId/AcctSvcrTxId") is None
+    assert message.number_or_none("PrcgSts") is None
+    assert message.component("PrcgSts").component("Rjctd").text_or_none("Rsn") is None
 
 
 @pytest.mark.parametrize(

@@ -467,15 +467,19 @@ async def test_the_database_itself_refuses_a_second_live_instruction(world: Worl
 
 
 async def test_a_trade_created_by_another_transaction_meanwhile_is_not_lost(world: World) -> None:
-    trade = a.trade()
+    trade, undisturbed = a.trade(), a.trade()
     async with world.engine.connect() as other:
         await other.begin()
         await world.take_on(other, a.cleared(trade.trade_id))
-        waiting = world.start_facts(a.captured(trade), a.confirmed(trade.trade_id))
+        waiting = world.start_facts(
+            *(a.captured(one) for one in (trade, undisturbed)),
+            *(a.confirmed(one.trade_id) for one in (trade, undisturbed)),
+        )
         await world.until_somebody_waits()
         await other.commit()
         batch = await waiting
 
     assert len(only(batch, CsdInstructionSent)) == 1
     row = await world.settlement(trade.trade_id)
+    assert (await world.settlement(undisturbed.trade_id)).confirmed
     assert (row.decision, row.state) == ("CLEARED", "INSTRUCTED")

@@ -1,11 +1,11 @@
 """What the CSD's advices do to an instruction, and which of them cannot be true."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 import settlement_samples as a
+from msgspec.structs import replace
 
 from backoffice_events.iso20022 import InvalidDocumentError
 from settlement.advices.domain import (

@@ -107,6 +107,20 @@ def test_terms_that_do_not_fit_make_no_message(changes: dict[str, Any]) -> None:
         instruction_document("i", a.trade(**changes))
 
 
+def test_a_message_holds_nothing_of_those_before_it() -> None:
+    one = a.trade()
+    before = instruction_document("i", one)
+    others = {
+        name: f"OTHER-{name}" for name in ("safekeeping_account", "cash_account", "counterparty_account")
+    }
+    other = a.trade(isin="US5949181045", currency="EUR", settlement_parties=replace(a.PARTIES, **others))
+    assert b"OTHER" in instruction_document("other", other)
+    with pytest.raises(InvalidDocumentError):
+        instruction_document("refused", a.trade(currency="usd"))
+
+    assert instruction_document("i", one) == before
+
+
 def test_a_cancellation_request_is_a_full_sese_020() -> None:
     instruction = Instruction(
         "i1",

@@ -13,28 +13,26 @@ _NO_REASON = "<NoSpcfdRsn>NORE</NoSpcfdRsn>"
 def read_instruction(document: bytes) -> Instruction:
     """Understand a sese.023. Raises InvalidDocumentError."""
     message = read(document, MessageType.INSTRUCTION)
-    quantity, unit = "QtyAndAcctDtls/SttlmQty/Qty", message.choice("QtyAndAcctDtls/SttlmQty/Qty") or ""
-    amount, currency = message.money("SttlmAmt/Amt")
+    quantities = message.component("QtyAndAcctDtls")
+    amount, currency = message.money("SttlmAmt")
     return Instruction(
         instruction_id=message.text("TxId"),
-        movement=message.text("SttlmTpAndAddtlParams/SctiesMvmntTp"),
-        isin=message.text("FinInstrmId/ISIN"),
-        unit=unit,
-        quantity=message.number(f"{quantity}/{unit}"),
+        movement=message.text("SttlmTpAndAddtlParams"),
+        isin=message.text("FinInstrmId"),
+        unit=quantities.unit("SttlmQty"),
+        quantity=quantities.number("SttlmQty"),
         amount=amount,
         currency=currency,
-        settlement_date=message.date("TradDtls/SttlmDt/Dt/Dt"),
-        place=message.text("RcvgSttlmPties/Dpstry/Id/AnyBIC"),
+        settlement_date=message.component("TradDtls").date("SttlmDt"),
+        place=message.component("RcvgSttlmPties").text("Dpstry"),
     )
 
 
 def read_cancellation_request(document: bytes) -> tuple[str, str]:
     """Understand a sese.020: return the transaction id and the movement. Raises InvalidDocumentError."""
     message = read(document, MessageType.CANCELLATION_REQUEST)
-    return (
-        message.text("AcctOwnrTxId/SctiesSttlmTxId/TxId"),
-        message.text("AcctOwnrTxId/SctiesSttlmTxId/SctiesMvmntTp"),
-    )
+    ids = message.component("AcctOwnrTxId").component("SctiesSttlmTxId")
+    return ids.text("TxId"), ids.text("SctiesMvmntTp")
 
 
 def status_advice(instruction_id: str, blocks: str) -> bytes:

@@ -1,8 +1,9 @@
 """What an advice of the CSD does to an instruction, and which advices cannot be true."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+
+import msgspec
 
 from settlement.instructions.domain import ZERO, Cancellation, Instruction, Matching, Processing
 
@@ -14,16 +15,14 @@ class ContradictionError(Exception):
     """An advice cannot be true of the instruction as we know it. The text says what contradicts what."""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(msgspec.Struct, frozen=True):
     """One status and the reason code given with it, if any."""
 
     code: str
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StatusAdvice:
+class StatusAdvice(msgspec.Struct, frozen=True):
     """sese.024: each kind of status that it states; None where it says nothing."""
 
     instruction_id: str
@@ -32,16 +31,14 @@ class StatusAdvice:
     settlement: Status | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CancellationAdvice:
+class CancellationAdvice(msgspec.Struct, frozen=True):
     """sese.027: what became of our cancellation request."""
 
     instruction_id: str
     status: Status
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(msgspec.Struct, frozen=True):
     """sese.025: what settled. csd_reference: the CSD's name of this one settlement.
 
     partial: PAIN (more to come) or PARC (the last part), None for a settlement in whole. previously_* and remaining_*:

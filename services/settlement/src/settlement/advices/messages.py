@@ -1,8 +1,6 @@
 """sese.024, sese.025 and sese.027, from documents to what they mean. Each raises InvalidDocumentError."""
 
-from decimal import Decimal
-
-from backoffice_events.iso20022 import Message, MessageType, read
+from backoffice_events.iso20022 import Component, MessageType, read
 from settlement.advices.domain import CancellationAdvice, Confirmation, Status, StatusAdvice
 
 _PROCESSING = {
@@ -22,7 +20,7 @@ def read_status_advice(document: bytes) -> StatusAdvice:
     """Understand a sese.024."""
     message = read(document, MessageType.STATUS_ADVICE)
     return StatusAdvice(
-        instruction_id=message.text("TxId/AcctOwnrTxId"),
+        instruction_id=message.text("TxId"),
         processing=_status(message, "PrcgSts", _PROCESSING),
         matching=_status(message, "MtchgSts", _MATCHING),
         settlement=_status(message, "SttlmSts", _SETTLEMENT),
@@ -40,34 +38,29 @@ def read_cancellation_advice(document: bytes) -> CancellationAdvice:
 def read_confirmation(document: bytes) -> Confirmation:
     """Understand a sese.025."""
     message = read(document, MessageType.CONFIRMATION)
-    quantity, unit = "QtyAndAcctDtls/SttldQty/Qty", message.choice("QtyAndAcctDtls/SttldQty/Qty")
-    amount, currency = message.money("SttldAmt/Amt")
+    ids, quantities = message.component("TxIdDtls"), message.component("QtyAndAcctDtls")
+    amount, currency = message.money("SttldAmt")
     return Confirmation(
-        instruction_id=message.text("TxIdDtls/AcctOwnrTxId"),
-        csd_reference=message.text("TxIdDtls/MktInfrstrctrTxId"),
-        movement=message.text("TxIdDtls/SctiesMvmntTp"),
-        isin=message.text("FinInstrmId/ISIN"),
+        instruction_id=ids.text("AcctOwnrTxId"),
+        csd_reference=ids.text("MktInfrstrctrTxId"),
+        movement=ids.text("SctiesMvmntTp"),
+        isin=message.text("FinInstrmId"),
         currency=currency,
-        in_face_amount=unit == "FaceAmt",
-        settled_quantity=message.number(f"{quantity}/{unit}"),
+        in_face_amount=quantities.unit("SttldQty") == "FaceAmt",
+        settled_quantity=quantities.number("SttldQty"),
         settled_amount=amount,
-        effective_date=message.date("TradDtls/FctvSttlmDt/Dt/Dt"),
-        partial=message.text_or_none("AddtlParams/PrtlSttlm"),
-        previously_settled_quantity=_chosen_number(message, "QtyAndAcctDtls/PrevslySttldQty"),
-        remaining_quantity=_chosen_number(message, "QtyAndAcctDtls/RmngToBeSttldQty"),
-        previously_settled_amount=_chosen_number(message, "QtyAndAcctDtls/PrevslySttldAmt"),
-        remaining_amount=_chosen_number(message, "QtyAndAcctDtls/RmngToBeSttldAmt"),
+        effective_date=message.component("TradDtls").date("FctvSttlmDt"),
+        partial=message.component("AddtlParams").text_or_none("PrtlSttlm"),
+        previously_settled_quantity=quantities.number_or_none("PrevslySttldQty"),
+        remaining_quantity=quantities.number_or_none("RmngToBeSttldQty"),
+        previously_settled_amount=quantities.number_or_none("PrevslySttldAmt"),
+        remaining_amount=quantities.number_or_none("RmngToBeSttldAmt"),
     )
 
 
-def _status(message: Message, path: str, codes: dict[str, str]) -> Status | None:
-    chosen = message.choice(path)
-    return (
-        None if chosen is None else Status(codes[chosen], message.text_or_none(f"{path}/{chosen}/Rsn/Cd/Cd"))
-    )
-
-
-def _chosen_number(message: Message, path: str) -> Decimal | None:
-    """Return the number in the first element inside another: the unit of a quantity, the amount of money."""
-    chosen = message.choice(path)
-    return None if chosen is None else message.number(f"{path}/{chosen}")
+def _status(message: Component, name: str, codes: dict[str, str]) -> Status | None:
+    """Return a status with its reason, which is a code, or that there is none (`NoSpcfdRsn`)."""
+    chosen = message.choice(name)
+    if chosen is None:
+        return None
+    return Status(codes[chosen], message.text(name) if message.unit(name) == "Cd" else None)

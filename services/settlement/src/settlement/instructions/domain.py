@@ -4,10 +4,11 @@ Processing, matching and settlement status come from sese.024, cancellation stat
 and amount from sese.025 alone: nothing else ever settles anything.
 """
 
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+
+import msgspec
 
 ZERO = Decimal(0)
 
@@ -52,8 +53,7 @@ REFUSED_CANCELLATION = frozenset({Cancellation.DEND, Cancellation.REJT})
 CLOSING = frozenset({Processing.REJT, Processing.CAND})
 
 
-@dataclass(slots=True, eq=False)
-class Instruction:
+class Instruction(msgspec.Struct, eq=False):
     """One instruction: the trade version's terms as they were sent, and where it stands.
 
     number: 1, 2, 3… per trade. *_at: CSD's time of the advice that set the status. failed_on: intended settlement date
@@ -92,7 +92,7 @@ class Instruction:
     failed_on: date | None = None
     settled_on: date | None = None
     version: int = 1
-    csd_references: set[str] = field(default_factory=set)
+    csd_references: set[str] = set()
 
     @property
     def remaining_quantity(self) -> Decimal:

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -80,12 +79,14 @@ async def _fill_references(connection: AsyncConnection, instructions: Sequence[I
 
 async def update(connection: AsyncConnection, changes: Iterable[tuple[Instruction, set[str]]]) -> None:
     """Write back the parts of instructions that changed; like changes together, in one statement each."""
-    groups: dict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)
+    groups: dict[frozenset[str], list[Instruction]] = defaultdict(list)
     for one, parts in changes:
-        row = {"instruction_id": one.instruction_id, "live": one.live, "version": one.version + 1}
-        row |= {name: getattr(one, name) for part in sorted(parts) for name in _PARTS[part]}
-        groups[frozenset(row)].append(row)
-    for rows in groups.values():
+        groups[frozenset(name for part in parts for name in _PARTS[part])].append(one)
+    for names, group in groups.items():
+        columns = ("instruction_id", "live", *sorted(names))
+        rows = [
+            {name: getattr(one, name) for name in columns} | {"version": one.version + 1} for one in group
+        ]
         await bulk.update(connection, instruction, rows, key=["instruction_id"])
 
 

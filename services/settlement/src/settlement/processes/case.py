@@ -1,8 +1,8 @@
 """One settlement with what has happened to it in this unit of work, kept in memory until it is written set-based."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.settlement import InstructionFailing, InstructionSettled
@@ -11,42 +11,30 @@ from backoffice_events.contracts.vocabulary import InstrumentType, Side
 from backoffice_events.messaging import Received
 from settlement.advices.domain import Confirmation
 from settlement.exceptions.domain import Condition, conditions
+from settlement.history.domain import Entry
 from settlement.instructions.domain import Instruction
 from settlement.processes.domain import Settlement
 
 Cause = Received[Any] | None
 
 
-@dataclass(slots=True)
-class HistoryEntry:
-    """One line of the history. occurred_at None: when it is recorded."""
-
-    kind: str
-    instruction_id: str | None
-    details: dict[str, Any]
-    document: bytes | None
-    occurred_at: datetime | None
-    event_id: str | None
-
-
-@dataclass(slots=True)
-class Case:
+class Case(msgspec.Struct):
     """A settlement under change, and everything that leaves it when the changes are written.
 
     changed: which parts of the settlement (groups of its columns); changed_instructions: likewise, by instruction.
     """
 
     settlement: Settlement
-    changed: set[str] = field(default_factory=set)
+    changed: set[str] = set()
     new_terms: Trade | None = None
-    changed_instructions: dict[str, tuple[Instruction, set[str]]] = field(default_factory=dict)
-    new_instructions: list[Instruction] = field(default_factory=list)
-    confirmations: list[Confirmation] = field(default_factory=list)
-    history: list[HistoryEntry] = field(default_factory=list)
-    outgoing: list[tuple[Event, Cause]] = field(default_factory=list)
-    opened: list[Condition] = field(default_factory=list)
-    restated: list[Condition] = field(default_factory=list)
-    closed: list[str] = field(default_factory=list)
+    changed_instructions: dict[str, tuple[Instruction, set[str]]] = {}
+    new_instructions: list[Instruction] = []
+    confirmations: list[Confirmation] = []
+    history: list[Entry] = []
+    outgoing: list[tuple[Event, Cause]] = []
+    opened: list[Condition] = []
+    restated: list[Condition] = []
+    closed: list[str] = []
 
     def note(
         self,
@@ -59,7 +47,8 @@ class Case:
     ) -> None:
         """Add a line to the history."""
         occurred_at, event_id = (cause.time, cause.uuid) if cause is not None else (None, None)
-        self.history.append(HistoryEntry(kind, instruction_id, details, document, occurred_at, event_id))
+        trade_id = self.settlement.trade_id
+        self.history.append(Entry(trade_id, kind, instruction_id, details, document, occurred_at, event_id))
 
     def trade(self) -> Trade:
         """Return the current terms, the stored ones when they are not at hand."""

@@ -5,9 +5,10 @@ matter: the highest version of each fact stands, and readiness is their agreemen
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, StrEnum, auto
+
+import msgspec
 
 from backoffice_events.contracts.trading import Trade
 from settlement.instructions.domain import ZERO, Instruction, Processing
@@ -44,8 +45,7 @@ class Step(Enum):
     REQUEST_CANCELLATION = auto()
 
 
-@dataclass(slots=True)
-class Settlement:
+class Settlement(msgspec.Struct):
     """One trade's settlement process.
 
     version: of the stored row, 0 before it is stored. trade_version: 0 until the trade itself was seen.
@@ -71,10 +71,10 @@ class Settlement:
     sequence: int = 0
     late: bool = False
     inexpressible: str | None = None
-    raised: dict[str, str] = field(default_factory=dict)
+    raised: dict[str, str] = {}
     trade: Trade | None = None
     stored: Callable[[], Trade] | None = None
-    instructions: list[Instruction] = field(default_factory=list)
+    instructions: list[Instruction] = []
 
     @property
     def agreed(self) -> bool:
@@ -95,6 +95,11 @@ class Settlement:
     def latest(self) -> Instruction | None:
         """Return the last instruction sent."""
         return self.instructions[-1] if self.instructions else None
+
+    @property
+    def instruction_id(self) -> str:
+        """Return the id of the last instruction sent, of which there is one."""
+        return self.instructions[-1].instruction_id
 
     def take_trade(self, trade: Trade, *, cancelled: bool) -> bool:
         """Take over a version of the trade; False when a later one is known."""

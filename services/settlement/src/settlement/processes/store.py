@@ -50,7 +50,7 @@ async def write(unit: UnitOfWork, cases: Sequence[Case], *, created: Sequence[Ca
         connection, [one for case in everything for one in case.confirmations], now
     )
     await _write_exceptions(unit, everything)
-    await history.append(connection, [row for case in everything for row in _history(case, unit)])
+    await history.append(connection, [entry for case in everything for entry in case.history], now)
     for case in everything:
         for event, cause in case.outgoing:
             unit.publish(event, cause=cause)
@@ -72,19 +72,3 @@ async def _write_exceptions(unit: UnitOfWork, cases: Sequence[Case]) -> None:
     await exceptions.close(unit.connection, ended, unit.now)
     await exceptions.open_(unit.connection, found, unit.now)
     await exceptions.restate(unit.connection, still, unit.now)
-
-
-def _history(case: Case, unit: UnitOfWork) -> list[dict[str, object]]:
-    return [
-        history.entry(
-            case.settlement.trade_id,
-            line.kind,
-            instruction_id=line.instruction_id,
-            details=line.details,
-            document=line.document,
-            occurred_at=line.occurred_at or unit.now,
-            recorded_at=unit.now,
-            event_id=line.event_id,
-        )
-        for line in case.history
-    ]
