@@ -108,7 +108,11 @@ async def save_states(connection: AsyncConnection, changed: Sequence[TradeState]
 
 async def save_decisions(connection: AsyncConnection, made: Sequence[Decision]) -> None:
     """Add decisions to the history."""
-    await bulk.append(connection, decision, [msgspec.structs.asdict(each) for each in made])
+    await bulk.append(connection, decision, [_decision(each) for each in made])
+
+
+def _decision(made: Decision) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(made), "book": made.inputs.trade.book if made.inputs else None}
 
 
 async def save_positions(connection: AsyncConnection, known: Positions) -> None:
