@@ -23,8 +23,9 @@ from typing import Any
 
 import msgspec
 import psutil
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backoffice_chassis.testing import engine_for
 from backoffice_cli.stack.testing import Migrated, PostgresServer, shared_server
 from backoffice_events.cloudevents import decode, encode
 from backoffice_events.contracts.hr import Employee, EmployeeHired, Employment, EmploymentStatus, Licence
@@ -182,7 +183,7 @@ async def run(folder: Path, trades: int, size: int) -> dict[str, Any]:
     server = shared_server("postgres", folder, os.getpid())
     holder = psutil.Process(int(server["pid"]))
     migrated = Migrated(PostgresServer(int(server["port"])), folder)
-    engine = create_async_engine(await migrated(ROOT / "services/compliance/migrations"))
+    engine = engine_for(await migrated(ROOT / "services/compliance/migrations"))
     await _prepare(engine)
     judge, draw = Judge(RulebookReader()), random.Random(1)  # noqa: S311 - a repeatable load, no secret
     records = [

@@ -165,15 +165,22 @@ async def test_accounts_that_an_older_release_kept_go_by_the_guides_statement_an
     assert (replayed.status_code, replayed.json()["same"]) == (200, True), replayed.text
 
 
+@pytest.mark.parametrize("decided_by_an_older_release", [False, True])
 async def test_decisions_of_a_book_that_trades_little_are_found_without_reading_the_others(
     judged: Judged,
     engine_of_it: AsyncEngine,
     make_trade: Callable[..., Trade],
     superuser: Connection,
+    *,
+    decided_by_an_older_release: bool,
 ) -> None:
     await judged(make_trade())
     await superuser.execute(MANY)
     await judged(make_trade(book="RARE"))
+    assert await superuser.fetchval("SELECT count(*) FROM decision WHERE book = 'RARE'") == 1
+    if decided_by_an_older_release:
+        await superuser.execute("SET session_replication_role = replica")
+        await superuser.execute("UPDATE decision SET book = NULL")
     await superuser.execute("ANALYZE decision")
     limited = select(decision.c.decision_id).where(scoping.in_scope(Scope(books=frozenset({"RARE"}))))
     page = limited.order_by(decision.c.decision_id).limit(101)

@@ -11,6 +11,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from backoffice_cli.stack.testing import PostgresServer, execute
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.reference import BusinessDayClosed, BusinessDayOpened, BusinessDayStatus
 from backoffice_events.contracts.vocabulary import Side
@@ -18,6 +19,7 @@ from backoffice_events.messaging import Batch, Received, Transactions
 from ledger.business_days import handlers as business_days
 from ledger.journals import handlers
 from ledger.journals.handlers import book
+from ledger.journals.repository import lock_books
 
 pytestmark = pytest.mark.integration
 
@@ -170,6 +172,23 @@ async def test_each_calendar_has_its_own_day(connection: AsyncConnection, events
         ("GB", date(2024, 6, 4)),
         ("US", date(2024, 6, 5)),
     ]
+
+
+async def test_the_books_of_trades_are_looked_up_by_key_even_by_a_plan_for_small_tables(
+    engine: AsyncEngine, postgres: PostgresServer, database_url: str, events: Any
+) -> None:
+    trade = events.trade()
+    async with engine.begin() as connection:
+        await take(connection, events.captured(trade))
+    await execute(postgres.url("postgres", database_url.rpartition("/")[2]), "ANALYZE journal, booked_trade")
+    async with engine.begin() as connection:
+        books = await lock_books(connection, {trade.trade_id}, {trade.trade_id})
+        scans = await rows(
+            connection,
+            "SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE relname IN ('journal', 'booked_trade')",
+        )
+    assert books[trade.trade_id].trade_date is not None
+    assert sorted(map(tuple, scans)) == [("booked_trade", 0), ("journal", 0)]
 
 
 async def test_received_events_carry_the_id_that_the_journal_names(

@@ -123,6 +123,7 @@ async def test_a_whole_and_balanced_journal_is_taken(attacker: asyncpg.Connectio
             "BO002",
             "does not balance",
         ),
+        ({"amounts": (("1310", "usd", "10"), ("2110", "usd", "-10"))}, "23514", "currency_check"),
         ({"amounts": (), "line_count": 2}, "BO001", "no lines"),
         ({"line_count": 3}, "BO001", "not those of a whole new journal"),
         ({"line_day": "2024-06-04"}, "BO001", "not those of a whole new journal"),

@@ -26,7 +26,7 @@ PATIENCE = timedelta(seconds=60)
 class TradeState(msgspec.Struct, kw_only=True):
     """What compliance holds of a trade. status: None while it waits for reference data.
 
-    decision_version: of the last decision, 0 before the first. case_id: the open case.
+    decision_version: of the last decision, 0 before the first. case_id: the open case. new: it was not held before.
     """
 
     trade_id: str
@@ -38,6 +38,7 @@ class TradeState(msgspec.Struct, kw_only=True):
     decision_id: str | None = None
     decision_version: int = 0
     case_id: str | None = None
+    new: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,6 +192,7 @@ class Assessment:
             version=seen.trade.version,
             fingerprint=seen.fingerprint,
             contribution=seen.contribution,
+            new=True,
         )
         return state
 

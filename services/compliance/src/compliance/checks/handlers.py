@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.trading import Trade, TradeAmended, TradeCancelled, TradeCaptured
 from backoffice_events.messaging import Batch, ConsumerSpec, UnitOfWork
 from compliance.cases import repository as cases
@@ -29,7 +28,7 @@ class Judge:
 
     async def on_trades(self, batch: Batch) -> None:
         """Judge captured and amended trades in their order; take cancelled ones out."""
-        taken = [(received, Seen.of(_trade(received.event))) for received in batch.events]
+        taken = [(received, Seen.of(received.event.trade)) for received in batch.events]
         known = await self._learn(batch.connection, [seen for _, seen in taken])
         assessment = Assessment(known, batch.now)
         for received, seen in taken:
@@ -87,12 +86,6 @@ class Judge:
                 connection, parties, screening.basis_of(lists, ALGORITHM)
             ),
         )
-
-
-def _trade(event: Event) -> Trade:
-    if isinstance(event, TradeCaptured | TradeAmended | TradeCancelled):
-        return event.trade
-    raise TypeError(f"{type(event).__name__} carries no trade")
 
 
 async def _write(unit: UnitOfWork, known: Knowledge, assessment: Assessment) -> None:

@@ -41,6 +41,7 @@ def _keys(*columns: Any) -> Any:
 
 
 _NET_KEY = ("scope", "name", "isin", "currency")
+_GROSS_KEY = ("scope", "name", "currency")
 _wanted_nets = _keys(position.c.scope, position.c.name, position.c.isin, position.c.currency)
 _NETS = select(position).join(
     _wanted_nets,
@@ -82,10 +83,12 @@ async def positions(connection: AsyncConnection, touched: Sequence[Contribution]
     keys = {(scope, name, each.isin, each.currency) for each in touched for scope, name in each.scopes()}
     gross_keys = {(scope, name, currency) for scope, name, _, currency in keys}
     known = Positions()
-    for row in await connection.execute(_NETS, _columns(_NET_KEY, sorted(keys))):
-        known.nets[row.scope, row.name, row.isin, row.currency] = Net(row.quantity, row.price)
-    for row in await connection.execute(_GROSS, _columns(("scope", "name", "currency"), sorted(gross_keys))):
-        known.gross[row.scope, row.name, row.currency] = row.gross
+    nets = await connection.execute(_NETS, _columns(_NET_KEY, sorted(keys)))
+    for scope, name, isin, currency, quantity, price in nets:
+        known.nets[scope, name, isin, currency] = Net(quantity, price)
+    exposures = await connection.execute(_GROSS, _columns(_GROSS_KEY, sorted(gross_keys)))
+    for scope, name, currency, gross in exposures:
+        known.gross[scope, name, currency] = gross
     return known
 
 
@@ -94,21 +97,19 @@ def _columns(names: Sequence[str], keys: Sequence[tuple[str, ...]]) -> dict[str,
 
 
 async def save_states(connection: AsyncConnection, changed: Sequence[TradeState]) -> None:
-    """Write what is now held of the trades."""
-    await bulk.insert(
-        connection,
-        trade,
-        [_row(state) for state in changed],
-        on_conflict="(trade_id) DO UPDATE SET version = excluded.version, fingerprint = excluded.fingerprint,"
-        " contribution = excluded.contribution, cancelled = excluded.cancelled,"
-        " status = excluded.status, decision_id = excluded.decision_id,"
-        " decision_version = excluded.decision_version, case_id = excluded.case_id",
-    )
+    """Write what is now held of the trades. Whoever took their turn is the only one to add a trade."""
+    await bulk.append(connection, trade, [_row(state) for state in changed if state.new])
+    held = [_row(state) for state in changed if not state.new]
+    await bulk.update(connection, trade, held, key=["trade_id"])
 
 
 async def save_decisions(connection: AsyncConnection, made: Sequence[Decision]) -> None:
     """Add decisions to the history."""
-    await bulk.append(connection, decision, [msgspec.structs.asdict(each) for each in made])
+    await bulk.append(connection, decision, [_decision(each) for each in made])
+
+
+def _decision(made: Decision) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(made), "book": made.inputs.trade.book if made.inputs else None}
 
 
 async def save_positions(connection: AsyncConnection, known: Positions) -> None:

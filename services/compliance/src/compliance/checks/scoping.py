@@ -33,7 +33,8 @@ def opened_in_scope(decision_id: ColumnElement[str], scope: Scope) -> ColumnElem
 
 
 def _judged(decisions: FromClause, scope: Scope) -> ColumnElement[bool]:
-    return scope.rows(entity_lei=_of_trade(decisions, "entity_lei"), book=_of_trade(decisions, "book"))
+    book = func.coalesce(decisions.c.book, _of_trade(decisions, "book"))  # as decision_book indexes it
+    return scope.rows(entity_lei=_of_trade(decisions, "entity_lei"), book=book)
 
 
 def _of_trade(decisions: FromClause, name: str) -> ColumnElement[str]:

@@ -32,6 +32,7 @@ decision = Table(
     Column("reasons", JSONB, nullable=False),
     Column("findings", JSON, nullable=False),
     Column("inputs", JSON),
+    Column("book", Text, comment="of the trade, NULL in decisions of people and in old ones"),
     Column("rules_version", Integer, nullable=False),
     Column("decided_at", DateTime(timezone=True), nullable=False),
     Column("decided_by", Text),

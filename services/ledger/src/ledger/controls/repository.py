@@ -96,7 +96,7 @@ _TRADE_JOURNALS: Final = text(
     r"""
     SELECT trade_id\:\:text, journal_id, kind, trade_version, source_event_id, csd_reference,
            reverses_journal_id AS reverses, posting_date, recorded_at
-    FROM journal WHERE trade_id = ANY(CAST(:trade_ids AS uuid[])) ORDER BY journal_id
+    FROM journals_of(CAST(:trade_ids AS uuid[])) ORDER BY journal_id
     """
 )
 _TRADE_QUANTITIES: Final = text(
@@ -104,8 +104,7 @@ _TRADE_QUANTITIES: Final = text(
     SELECT j.trade_id\:\:text, sum(m.trade_date_quantity) AS trade_date_quantity,
            sum(m.settled_quantity) AS settled_quantity, sum(m.unsettled_quantity) AS unsettled_quantity,
            sum(m.failing_quantity) AS failing_quantity
-    FROM journal j JOIN stock_movement m USING (journal_id)
-    WHERE j.trade_id = ANY(CAST(:trade_ids AS uuid[])) GROUP BY 1
+    FROM journals_of(CAST(:trade_ids AS uuid[])) j JOIN stock_movement m USING (journal_id) GROUP BY 1
     """
 )
 _TRADE_AMOUNTS: Final = text(
@@ -114,8 +113,7 @@ _TRADE_AMOUNTS: Final = text(
            coalesce(sum(l.amount) FILTER (WHERE l.account_code IN {chart.UNSETTLED}), 0) AS unsettled,
            coalesce(sum(l.amount) FILTER (WHERE l.account_code IN {chart.FAILS}), 0) AS fails,
            coalesce(sum(l.amount) FILTER (WHERE l.account_code = '{chart.CASH}'), 0) AS cash
-    FROM journal j JOIN journal_line l USING (journal_id)
-    WHERE j.trade_id = ANY(CAST(:trade_ids AS uuid[])) GROUP BY 1, 2 ORDER BY 1, 2
+    FROM journals_of(CAST(:trade_ids AS uuid[])) j JOIN journal_line l USING (journal_id) GROUP BY 1, 2 ORDER BY 1, 2
     """  # noqa: S608  account codes are constants of ours
 )
 
