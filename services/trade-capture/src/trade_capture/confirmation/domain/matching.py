@@ -43,9 +43,10 @@ class OurSide(NamedTuple):
 
 
 class Confirmation(NamedTuple):
-    """What a counterparty stated of an execution. side: its own."""
+    """What a counterparty stated of an execution. fingerprint: of its content as it was written. side: its own."""
 
     confirmation_id: str
+    fingerprint: str
     counterparty_lei: str
     confirmation_reference: str
     version: int
@@ -60,7 +61,7 @@ class Confirmation(NamedTuple):
 
     def statement(self) -> tuple[object, ...]:
         """Return what is stated, without the id that we gave it."""
-        return tuple(self[1:])
+        return tuple(self[2:])
 
 
 @dataclass(frozen=True, slots=True)
