@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from hashlib import blake2b
+from typing import NamedTuple
 
 from backoffice_events.contracts.csd import CsdCancellationAdvised, CsdSettlementConfirmed, CsdStatusAdvised
 from backoffice_events.iso20022 import InvalidDocumentError
@@ -24,8 +25,7 @@ _DENIED = "denied"
 _ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """Something that the CSD says. event_id: the same for ever."""
 
     event_id: str
@@ -87,7 +87,7 @@ class Depository:
         """Take a sese.023 and say what there is to say at once; one that was received before says nothing more."""
         if key in self._open or key in self._done:
             return []
-        if said_id(key, _CANCELLED) in self._said:
+        if self._said and said_id(key, _CANCELLED) in self._said:
             self._done[key] = _CANCELLED
             return []
         try:
