@@ -125,7 +125,8 @@ async def _save_trades(unit: UnitOfWork, intake: Intake, known: dict[str, Known]
         if trade is None or not each.advanced:
             continue
         if each.changed:
-            row = _row(trade, each, known.get(trade.trade_id, NOTHING_KNOWN)) | {"updated_at": unit.now}
+            row = _row(trade, each, known.get(trade.trade_id, NOTHING_KNOWN))
+            row["updated_at"] = unit.now
             if each.new:
                 row["captured_at"] = unit.now
             (new if each.new else changed).append(row)

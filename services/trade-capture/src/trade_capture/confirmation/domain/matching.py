@@ -12,6 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from backoffice_events.contracts.trading import Difference
 from backoffice_events.contracts.vocabulary import Side
 from trade_capture.confirmation.domain.tolerance import TolerancedField, ToleranceProfiles
@@ -77,8 +79,7 @@ class Acceptance:
     accepted_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """Where a trade version stands, and by which confirmation; None while there is none."""
 
     status: ConfirmationStatus
