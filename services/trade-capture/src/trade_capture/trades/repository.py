@@ -80,6 +80,12 @@ _MATCHABLE: Select[*tuple[Any, ...]] = select(
     trade.c.differences,
     trade.c.accepted_by,
 ).join(WANTED, same_key(trade))
+# By a join, not by `= ANY`: a plan made while the table was empty would compare each row with each id.
+_IDS = (
+    func.unnest(bindparam("ids", type_=ARRAY(Uuid(as_uuid=False))))
+    .table_valued("trade_id")
+    .render_derived(name="wanted")
+)
 _STATES: Select[*tuple[Any, ...]] = (
     select(
         trade_version.c.trade_id,
@@ -89,7 +95,7 @@ _STATES: Select[*tuple[Any, ...]] = (
     )
     .join(trade, trade.c.trade_id == trade_version.c.trade_id)
     .where(trade.c.source_version == trade_version.c.source_version)
-    .where(trade.c.trade_id == func.any(bindparam("ids", type_=ARRAY(Uuid(as_uuid=False)))))
+    .join(_IDS, _IDS.c.trade_id == trade.c.trade_id)
 )
 _ACCOUNTS = Place("trade_version", "accounts")
 _decode_trade = msgspec.json.Decoder(Trade).decode
