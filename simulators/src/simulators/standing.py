@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, CliApp
 
+from backoffice_chassis.memory import spare_collections
 from backoffice_chassis.settings import KafkaSettings
 from backoffice_events.brokers import Brokers
 
@@ -32,6 +33,7 @@ def run(settings_type: type[BaseSettings] | type[S], serve: Serve[S]) -> None:
     except (ValidationError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
+    spare_collections()
     asyncio.run(_until_told(settings, brokers, serve))
 
 

@@ -19,6 +19,7 @@ from backoffice_events.contracts.trading import (
 )
 from backoffice_events.messaging import Batch, UnitOfWork
 from trade_capture.confirmation import handlers as confirmations
+from trade_capture.confirmation.tables import confirmation
 from trade_capture.repair import queue
 from trade_capture.repair.tables import repair_entry, repair_step
 from trade_capture.testing import MONDAY, FixedReference, busted, confirming, corrected, executed
@@ -178,6 +179,20 @@ async def test_a_newer_confirmation_that_agrees_as_well_is_recorded_and_not_told
     captured = (await take(unit, executed())).published[0].trade  # type: ignore[attr-defined]
     await confirm(unit, confirming(captured))
     assert (await confirm(unit, confirming(captured, version=2))).published == ()
+    assert (await rows(unit, trade))[0].confirmation_version == 2
+
+
+async def test_a_confirmation_is_recorded_once_however_often_it_comes_and_in_other_words_again(
+    unit: UnitOfWork,
+) -> None:
+    captured = (await take(unit, executed())).published[0].trade  # type: ignore[attr-defined]
+    first, second = confirming(captured), confirming(captured, version=2)
+    await confirm(unit, first, second, first)
+    in_other_words = confirming(captured, quantity=Decimal("100.0"))
+    again = await confirm(unit, second, in_other_words, first, second, in_other_words)
+    assert again.published == ()
+    recorded = [(row.version, str(row.quantity)) for row in await rows(unit, confirmation)]
+    assert recorded == [(1, "100"), (2, "100"), (1, "100.0")]
     assert (await rows(unit, trade))[0].confirmation_version == 2
 
 

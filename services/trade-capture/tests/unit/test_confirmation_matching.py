@@ -45,6 +45,7 @@ EXACTLY = ToleranceProfiles([])
 def theirs(name: str = "1", **changes: Any) -> Confirmation:
     agreed = Confirmation(
         confirmation_id=name,
+        fingerprint=name,
         counterparty_lei=BROKER,
         confirmation_reference="C-1",
         version=1,

@@ -17,6 +17,7 @@ from trade_capture.testing import (
     BROKER,
     DTC,
     MONDAY,
+    OTHER_BROKER,
     OURS,
     THANKSGIVING,
     TREASURY,
@@ -142,6 +143,36 @@ def test_a_trade_is_enriched_with_dates_amounts_and_parties() -> None:
     parties = trade.settlement_parties
     assert parties.place_of_settlement == DTC
     assert (parties.safekeeping_account, parties.counterparty_account) == (f"S-{OURS[:4]}", f"S-{BROKER[:4]}")
+
+
+def test_each_trade_of_a_batch_has_the_instructions_of_its_parties_and_its_day() -> None:
+    world = reference_data()
+    known = world.settlement_instructions
+    (first,) = known[BROKER, DTC, "USD"]
+    moved = replace(first, version=2, safekeeping_account="S-NEW", effective_from=date(2026, 11, 25))
+    instructions = {**known, (BROKER, DTC, "USD"): [first, moved]}
+    del instructions[OTHER_BROKER, DTC, "USD"]
+    enricher = Enricher(
+        replaced(world, settlement_instructions=instructions), max_trade_age=10, max_settlement_lag=90
+    )
+    batch = [
+        executed(),
+        executed(settlement_date=date(2026, 11, 25)),
+        executed(counterparty_lei=OTHER_BROKER),
+        executed(side=Side.SELL),
+        executed(counterparty_lei=OTHER_BROKER),
+    ]
+    found = [enricher.enrich(terms, trade_id="T", version=1) for terms in batch]
+    assert [
+        each.settlement_parties.counterparty_account if isinstance(each, Trade) else each[0].field
+        for each in found
+    ] == [
+        first.safekeeping_account,
+        "S-NEW",
+        "counterparty_lei",
+        first.safekeeping_account,
+        "counterparty_lei",
+    ]
 
 
 def test_a_settlement_day_is_not_every_trading_day() -> None:

@@ -1,18 +1,18 @@
 """How a trade is confirmed: decided by seed and trade alone, so that a restart changes nothing. Pure."""
 
 import hashlib
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from backoffice_events.contracts.counterparty import ConfirmationSent
+from simulators.ids import lasting_id
 
-_NAMESPACE = uuid.UUID("6f7a1d0e-52a4-5c0c-9a44-3c8e5b1f7d20")
 _ONE_DAY = timedelta(days=1)
 
 
@@ -62,8 +62,7 @@ class Rates:
         return Manner.PROPER
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(NamedTuple):
     """A confirmation to send. event_id: always the same for the same sending, so that a restart repeats none."""
 
     when: When
@@ -126,4 +125,4 @@ def _sending(when: When, confirmation: ConfirmationSent, *, copy: int = 0) -> Se
     name = (
         f"{confirmation.counterparty_lei}|{confirmation.confirmation_reference}|{confirmation.version}|{copy}"
     )
-    return Sending(when, confirmation, str(uuid.uuid5(_NAMESPACE, name)))
+    return Sending(when, confirmation, lasting_id(name))

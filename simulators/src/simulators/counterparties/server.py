@@ -67,14 +67,8 @@ async def _run(settings: CounterpartySettings, brokers: Brokers, stop: asyncio.E
                     continue
                 for sending in behaviour.sendings(right):
                     mailroom.put(sending)
-            due = mailroom.due()
-            words = [
-                publisher.record(
-                    each.confirmation, event_id=each.event_id, traceparent=trails.of(each.confirmation.key())
-                )
-                for each in due
-            ]
-            await record.send(publisher, words)
+            due = [(each.event_id, each.confirmation) for each in mailroom.due()]
+            await record.send(publisher, trails.records(SOURCE, due))
             if mailroom.is_empty:
                 await answered.tell()
 

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from enum import IntEnum, StrEnum
 from hashlib import blake2b
+from typing import NamedTuple
 
 _SCALE = 2**32
 
@@ -41,8 +42,7 @@ class Act(StrEnum):
 SETTLING = frozenset({Act.SETTLE, Act.SETTLE_PART, Act.SETTLE_REST})
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """An act and when it is due; None: at once. reason: ISO 20022 reason code. quantity, amount: what settles."""
 
     act: Act
@@ -55,8 +55,7 @@ class Step:
 Plan = tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(NamedTuple):
     """What the CSD took from a sese.023. unit: Unit or FaceAmt. place: BIC of the CSD it was sent to."""
 
     instruction_id: str
@@ -111,17 +110,18 @@ class Behaviour:
 
         How a plan goes in detail hangs on the instruction's terms alone, so that one begun under other rates goes on.
         """
-        details = _digest(instruction, b"")
-        yield self._drawn(instruction)(instruction, details)
+        terms = _terms(instruction)
+        details = _digest(terms, b"")
+        yield self._drawn(terms)(instruction, details)
         for plan in (_straight, *(plan for _, plan in self._faults)):
             yield plan(instruction, details)
 
     def denies_cancellation(self, instruction: Instruction) -> bool:
         """Tell whether the CSD will not cancel this one although it could."""
-        return int.from_bytes(_digest(instruction, self._key)[4:8]) < self._denied
+        return int.from_bytes(_digest(_terms(instruction), self._key)[4:8]) < self._denied
 
-    def _drawn(self, instruction: Instruction) -> Callable[[Instruction, bytes], Plan]:
-        draw = int.from_bytes(_digest(instruction, self._key)[:4])
+    def _drawn(self, terms: bytes) -> Callable[[Instruction, bytes], Plan]:
+        draw = int.from_bytes(_digest(terms, self._key)[:4])
         for width, plan in self._faults:
             if draw < width:
                 return plan
@@ -129,17 +129,17 @@ class Behaviour:
         return _straight
 
 
-def _digest(instruction: Instruction, key: bytes) -> bytes:
-    terms = (
-        *(
-            instruction.movement,
-            instruction.isin,
-            instruction.quantity.normalize(),
-            instruction.amount.normalize(),
-        ),
-        *(instruction.currency, instruction.settlement_date, instruction.place),
-    )
-    return blake2b("|".join(map(str, terms)).encode(), digest_size=16, key=key).digest()
+def _terms(instruction: Instruction) -> bytes:
+    quantity, amount = instruction.quantity.normalize(), instruction.amount.normalize()
+    day = instruction.settlement_date
+    return (
+        f"{instruction.movement}|{instruction.isin}|{quantity}|{amount}"
+        f"|{instruction.currency}|{day}|{instruction.place}"
+    ).encode()
+
+
+def _digest(terms: bytes, key: bytes) -> bytes:
+    return blake2b(terms, digest_size=16, key=key).digest()
 
 
 def _settle(instruction: Instruction, on: date) -> Step:

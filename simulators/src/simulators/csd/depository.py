@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from hashlib import blake2b
+from typing import NamedTuple
 
 from backoffice_events.contracts.csd import CsdCancellationAdvised, CsdSettlementConfirmed, CsdStatusAdvised
 from backoffice_events.iso20022 import InvalidDocumentError
 from simulators.csd import messages
 from simulators.csd.behaviour import SETTLING, Act, Behaviour, Due, Instruction, Phase, Step
+from simulators.ids import lasting_id
 
 Advice = CsdStatusAdvised | CsdSettlementConfirmed | CsdCancellationAdvised
 
@@ -24,8 +25,7 @@ _DENIED = "denied"
 _ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """Something that the CSD says. event_id: the same for ever."""
 
     event_id: str
@@ -43,9 +43,8 @@ class _Account:
 
 
 def said_id(instruction_id: str, act: str) -> str:
-    """Return the event id of what is said in an act about an instruction, shaped as a UUID (version 8)."""
-    digest = blake2b(f"{instruction_id}/{act}".encode(), digest_size=16).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-8{digest[17:20]}-{digest[20:]}"
+    """Return the event id of what is said in an act about an instruction."""
+    return lasting_id(f"{instruction_id}/{act}")
 
 
 class Depository:
@@ -87,7 +86,7 @@ class Depository:
         """Take a sese.023 and say what there is to say at once; one that was received before says nothing more."""
         if key in self._open or key in self._done:
             return []
-        if said_id(key, _CANCELLED) in self._said:
+        if self._said and said_id(key, _CANCELLED) in self._said:
             self._done[key] = _CANCELLED
             return []
         try:

@@ -155,10 +155,4 @@ class _Voice:
 
     async def speak(self, said: Sequence[Said]) -> None:
         """Say it all, in order."""
-        words = [
-            self._publisher.record(
-                one.advice, event_id=one.event_id, traceparent=self.trails.of(one.advice.message_id)
-            )
-            for one in said
-        ]
-        await self._record.send(self._publisher, words)
+        await self._record.send(self._publisher, self.trails.records(SOURCE, said))

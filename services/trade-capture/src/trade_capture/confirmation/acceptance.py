@@ -1,5 +1,6 @@
 """Accepting a confirmation that differs: somebody's recorded word, in place of agreement."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -8,7 +9,7 @@ from backoffice_chassis import Principal, conflict, not_found
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import UnitOfWork
 from trade_capture.confirmation import repository
-from trade_capture.confirmation.domain import ConfirmationStatus, candidates
+from trade_capture.confirmation.domain import Confirmation, ConfirmationStatus, candidates
 from trade_capture.confirmation.handlers import match_executions
 from trade_capture.confirmation.queries import confirmation_in_scope
 from trade_capture.confirmation.rematch import our_side
@@ -33,7 +34,8 @@ async def accept(
     key = ExecutionKey(accepted.source_system, accepted.trade_reference)
     await trades.lock_executions(unit.connection, [key])
     trade = await _mismatched_trade(unit, key, trade_version)
-    standing = await _standing(unit, key, trade, confirmation_id)
+    by_key = await repository.confirmations_of(unit.connection, [key])
+    standing = _standing(trade, by_key[key], confirmation_id)
     await repository.insert_acceptance(
         unit.connection,
         {
@@ -47,7 +49,7 @@ async def accept(
             "recorded_at": unit.now,
         },
     )
-    await match_executions(unit, {key: None})
+    await match_executions(unit, {key: None}, by_key)
     return (await trades.matchable_trades(unit.connection, [key]))[0]
 
 
@@ -65,9 +67,8 @@ async def _mismatched_trade(unit: UnitOfWork, key: ExecutionKey, trade_version: 
     return trade
 
 
-async def _standing(unit: UnitOfWork, key: ExecutionKey, trade: Row[Any], confirmation_id: str) -> list[str]:
-    known = await repository.confirmations_of(unit.connection, [key])
-    standing = [each.confirmation_id for each in candidates(our_side(trade), known[key])]
+def _standing(trade: Row[Any], known: Sequence[Confirmation], confirmation_id: str) -> list[str]:
+    standing = [each.confirmation_id for each in candidates(our_side(trade), known)]
     if confirmation_id not in standing:
         raise conflict("superseded", "The confirmation no longer stands: accept the one that does.")
     return standing

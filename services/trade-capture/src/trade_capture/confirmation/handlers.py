@@ -42,42 +42,38 @@ def consumer() -> ConsumerSpec:
 
 async def handle(batch: Batch) -> None:
     """Record a batch of confirmations and match the trades they name, as far as those are there."""
-    rows = []
-    sent: dict[str, tuple[ExecutionKey, Confirmation]] = {}
-    causes: dict[ExecutionKey, Received[Any] | None] = {}
+    usable = []
     for received in batch.events:
-        faults = list(confirmation_faults(received.event))
-        if faults:
+        if faults := list(confirmation_faults(received.event)):
             batch.refuse(received, "; ".join(faults))
-            continue
-        key = ExecutionKey(received.event.source_system, received.event.trade_reference)
-        causes[key] = received
-        row = _row(batch, received)
-        rows.append(row)
-        sent[row["confirmation_id"]] = key, _confirmation(row)
-    if not rows:
+        else:
+            usable.append((_key(received.event), received))
+    if not usable:
         return
-    await trades.lock_executions(batch.connection, causes)
-    new: dict[ExecutionKey, list[Confirmation]] = {}
-    for confirmation_id in await repository.insert_confirmations(batch.connection, rows):
-        key, confirmation = sent[confirmation_id]
-        new.setdefault(key, []).append(confirmation)
-    if new:
-        await match_executions(batch, {key: causes[key] for key in new}, new)
+    keys = dict.fromkeys(key for key, _ in usable)
+    await trades.lock_executions(batch.connection, keys)
+    by_key = await repository.confirmations_of(batch.connection, keys)
+    rows: list[dict[str, Any]] = []
+    causes: dict[ExecutionKey, Received[Any] | None] = {}
+    for key, received in usable:
+        stated, known = _confirmation(received.event), by_key[key]
+        if any(stated.fingerprint == each.fingerprint for each in known):
+            continue
+        known.append(stated)
+        rows.append(_row(batch, received, stated))
+        causes[key] = received
+    await repository.insert_confirmations(batch.connection, rows)
+    if causes:
+        await match_executions(batch, causes, by_key)
 
 
-async def match_executions(
-    unit: UnitOfWork, causes: _Causes, received: repository.ByKey | None = None
-) -> None:
-    """Match the trades of these executions anew. The caller holds their locks.
-
-    received: confirmations that were written just now, and so need not be read.
-    """
+async def match_executions(unit: UnitOfWork, causes: _Causes, by_key: repository.ByKey) -> None:
+    """Match the trades of these executions anew, by all confirmations that name them. The caller holds their locks."""
     rows = await trades.matchable_trades(unit.connection, causes)
     live = [matchable(row, causes) for row in rows if row.status != "CANCELLED"]
     if not live:
         return
-    changed = await rematch(unit, live, received)
+    changed = await rematch(unit, live, by_key)
     updates = [
         {"trade_id": trade_id, "updated_at": unit.now, **known.columns()}
         for trade_id, known in changed.items()
@@ -111,28 +107,33 @@ def confirmation_faults(event: ConfirmationSent) -> Iterator[str]:
         yield f"version {fault}"
 
 
-def _row(batch: Batch, received: Received[ConfirmationSent]) -> dict[str, Any]:
-    event = received.event
+def _key(event: ConfirmationSent) -> ExecutionKey:
+    return ExecutionKey(event.source_system, event.trade_reference)
+
+
+def _confirmation(event: ConfirmationSent) -> Confirmation:
+    return Confirmation(
+        new_id(),
+        blake2b(msgspec.json.encode(event), digest_size=16).hexdigest(),
+        event.counterparty_lei,
+        event.confirmation_reference,
+        event.version,
+        event.side,
+        event.isin,
+        event.quantity,
+        event.price,
+        event.currency,
+        event.net_amount,
+        event.trade_date,
+        event.settlement_date,
+    )
+
+
+def _row(batch: Batch, received: Received[ConfirmationSent], stated: Confirmation) -> dict[str, Any]:
     return {
-        "confirmation_id": new_id(),
-        "source_system": event.source_system,
-        "trade_reference": event.trade_reference,
-        "counterparty_lei": event.counterparty_lei,
-        "confirmation_reference": event.confirmation_reference,
-        "version": event.version,
-        "fingerprint": blake2b(msgspec.json.encode(event), digest_size=16).hexdigest(),
-        "side": event.side,
-        "isin": event.isin,
-        "quantity": event.quantity,
-        "price": event.price,
-        "currency": event.currency,
-        "net_amount": event.net_amount,
-        "trade_date": event.trade_date,
-        "settlement_date": event.settlement_date,
+        **stated._asdict(),
+        "source_system": received.event.source_system,
+        "trade_reference": received.event.trade_reference,
         "event_id": received.event_id,
         "received_at": batch.now,
     }
-
-
-def _confirmation(row: Mapping[str, Any]) -> Confirmation:
-    return Confirmation._make([row[name] for name in Confirmation._fields])

@@ -56,15 +56,14 @@ class Matchable(NamedTuple):
 
 
 async def rematch(
-    unit: UnitOfWork, trades: Sequence[Matchable], received: repository.ByKey | None = None
+    unit: UnitOfWork, trades: Sequence[Matchable], by_key: repository.ByKey
 ) -> dict[str, Known]:
-    """Match trades with the confirmations on record; publish and record what changed.
+    """Match trades with all confirmations that name them; publish and record what changed.
 
-    received: confirmations that were written just now, and so need not be read. Returns the new standing of the trades
-    for which it changed, by trade id; the caller writes it to the trade. The caller holds the executions' locks.
+    Returns the new standing of the trades for which it changed, by trade id; the caller writes it to the trade. The
+    caller holds the executions' locks.
     """
-    by_key = await repository.confirmations_of(unit.connection, [each.key for each in trades], received or {})
-    named = [each for each in trades if each.key in by_key]
+    named = [each for each in trades if by_key.get(each.key)]
     if not named:
         return {}
     outcomes = await _outcomes(unit, named, by_key)

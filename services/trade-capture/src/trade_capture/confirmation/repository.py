@@ -26,32 +26,23 @@ from trade_capture.confirmation.tables import (
     tolerance,
 )
 from trade_capture.trades.domain import ExecutionKey
-from trade_capture.trades.repository import WANTED, same_key, wanted, without_empty_columns
+from trade_capture.trades.repository import WANTED, same_key, wanted
 
 ByKey = Mapping[ExecutionKey, Sequence[Confirmation]]
 
-_NOTHING: ByKey = {}
 _KEY = (confirmation.c.source_system, confirmation.c.trade_reference)
 _CONFIRMATIONS = select(*_KEY, *(confirmation.c[name] for name in Confirmation._fields)).join(
     WANTED, same_key(confirmation)
 )
-_KNOWN = bindparam("known", type_=ARRAY(Uuid(as_uuid=False)))
-_UNKNOWN = _CONFIRMATIONS.where(confirmation.c.confirmation_id != func.all(_KNOWN))
 _SIDES = {side.value: side for side in Side}
-_CONTENT = "source_system, trade_reference, counterparty_lei, confirmation_reference, version, fingerprint"
 
 
 async def confirmations_of(
-    connection: AsyncConnection, keys: Collection[ExecutionKey], known: ByKey = _NOTHING
-) -> dict[ExecutionKey, list[Confirmation]]:
-    """Return every confirmation that names one of these executions. known: those that need not be read."""
-    found: dict[ExecutionKey, list[Confirmation]] = defaultdict(list)
-    ids = []
-    for key, confirmations in known.items():
-        found[key].extend(confirmations)
-        ids += [each.confirmation_id for each in confirmations]
-    query, parameters = (_UNKNOWN, {**wanted(keys), "known": ids}) if ids else (_CONFIRMATIONS, wanted(keys))
-    for row in await connection.execute(query, parameters):
+    connection: AsyncConnection, keys: Collection[ExecutionKey]
+) -> defaultdict[ExecutionKey, list[Confirmation]]:
+    """Return every confirmation that names one of these executions."""
+    found: defaultdict[ExecutionKey, list[Confirmation]] = defaultdict(list)
+    for row in await connection.execute(_CONFIRMATIONS, wanted(keys)):
         found[ExecutionKey(row.source_system, row.trade_reference)].append(as_confirmation(row))
     return found
 
@@ -85,21 +76,14 @@ def ever_mismatched(trade_id: ColumnElement[Any]) -> ColumnElement[bool]:
     return exists().where(confirmation_outcome.c.trade_id == trade_id, touched)
 
 
-async def insert_confirmations(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Write confirmations, and return the ids of those whose content is new."""
-    written = await bulk.insert(
-        connection,
-        confirmation,
-        rows,
-        on_conflict=f"({_CONTENT}) DO NOTHING",
-        returning=("confirmation_id",),
-    )
-    return {row.confirmation_id for row in written}
+async def insert_confirmations(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write confirmations whose content is new. The caller holds their executions' locks."""
+    await bulk.append(connection, confirmation, rows)
 
 
 async def insert_outcomes(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add to the history of matching."""
-    await bulk.append(connection, confirmation_outcome, without_empty_columns(rows))
+    await bulk.append(connection, confirmation_outcome, rows)
 
 
 async def acceptances_of(
@@ -137,6 +121,7 @@ def as_confirmation(row: Row[Any]) -> Confirmation:
     """Return the confirmation that a row holds."""
     return Confirmation(
         row.confirmation_id,
+        row.fingerprint,
         row.counterparty_lei,
         row.confirmation_reference,
         row.version,

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.messaging import UnitOfWork
 from trade_capture.confirmation.rematch import NOTHING_KNOWN, Known, Matchable, our_side, rematch
+from trade_capture.confirmation.repository import confirmations_of
 from trade_capture.reference.cache import ReferenceCache
 from trade_capture.repair import repository as repairs
 from trade_capture.trades import repository
@@ -110,7 +111,9 @@ async def _match(unit: UnitOfWork, intake: Intake) -> dict[str, Known]:
         for key, each in intake.tracked.items()
         if each.changed and each.execution.trade is not None and not each.execution.cancelled
     ]
-    return await rematch(unit, live) if live else {}
+    if not live:
+        return {}
+    return await rematch(unit, live, await confirmations_of(unit.connection, [each.key for each in live]))
 
 
 async def _save_trades(unit: UnitOfWork, intake: Intake, known: dict[str, Known]) -> None:
@@ -122,7 +125,8 @@ async def _save_trades(unit: UnitOfWork, intake: Intake, known: dict[str, Known]
         if trade is None or not each.advanced:
             continue
         if each.changed:
-            row = _row(trade, each, known.get(trade.trade_id, NOTHING_KNOWN)) | {"updated_at": unit.now}
+            row = _row(trade, each, known.get(trade.trade_id, NOTHING_KNOWN))
+            row["updated_at"] = unit.now
             if each.new:
                 row["captured_at"] = unit.now
             (new if each.new else changed).append(row)

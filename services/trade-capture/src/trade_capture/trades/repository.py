@@ -80,6 +80,12 @@ _MATCHABLE: Select[*tuple[Any, ...]] = select(
     trade.c.differences,
     trade.c.accepted_by,
 ).join(WANTED, same_key(trade))
+# By a join, not by `= ANY`: a plan made while the table was empty would compare each row with each id.
+_IDS = (
+    func.unnest(bindparam("ids", type_=ARRAY(Uuid(as_uuid=False))))
+    .table_valued("trade_id")
+    .render_derived(name="wanted")
+)
 _STATES: Select[*tuple[Any, ...]] = (
     select(
         trade_version.c.trade_id,
@@ -89,7 +95,7 @@ _STATES: Select[*tuple[Any, ...]] = (
     )
     .join(trade, trade.c.trade_id == trade_version.c.trade_id)
     .where(trade.c.source_version == trade_version.c.source_version)
-    .where(trade.c.trade_id == func.any(bindparam("ids", type_=ARRAY(Uuid(as_uuid=False)))))
+    .join(_IDS, _IDS.c.trade_id == trade.c.trade_id)
 )
 _ACCOUNTS = Place("trade_version", "accounts")
 _decode_trade = msgspec.json.Decoder(Trade).decode
@@ -156,7 +162,7 @@ async def statements(
 
 async def insert_trades(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write trades that are new."""
-    await bulk.append(connection, trade, without_empty_columns(rows))
+    await bulk.append(connection, trade, rows)
 
 
 async def update_trades(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -169,7 +175,7 @@ async def insert_versions(connection: AsyncConnection, rows: Sequence[Mapping[st
     if rows:
         key = await keys.sealing(connection)
         at_rest = rows if key is None else [_sealed(row, key) for row in rows]
-        await bulk.append(connection, trade_version, without_empty_columns(at_rest))
+        await bulk.append(connection, trade_version, at_rest)
 
 
 def _sealed(row: Mapping[str, Any], key: DataKey) -> dict[str, Any]:
@@ -181,13 +187,3 @@ def _sealed(row: Mapping[str, Any], key: DataKey) -> dict[str, Any]:
 async def insert_resends(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write what had been there before."""
     await bulk.insert(connection, trade_resend, rows)
-
-
-def without_empty_columns(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Return the rows without the columns that none of them fills: what is not sent costs nothing."""
-    if not rows:
-        return rows
-    filled = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-    if len(filled) == len(rows[0]):
-        return rows
-    return [{name: row[name] for name in filled} for row in rows]

@@ -1,8 +1,9 @@
 """Statements on their way in, what became of each, and the executions they are about."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from backoffice_events.cloudevents import Received
 from backoffice_events.contracts.trading import Trade
@@ -10,8 +11,7 @@ from trade_capture.repair.domain import Origin, RepairEntry, RepairStatus, read,
 from trade_capture.trades.domain import Execution, Faults, Malformed, ReasonCode, Statement
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True):
     """A statement as it came in. payload: its bytes. cause: the event, when it came as one."""
 
     statement: Statement | Malformed
@@ -34,8 +34,7 @@ class Result(StrEnum):
     CONFLICT = "CONFLICT"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of a statement. trade: the one it led to. repair_id, reasons: where and why it waits for repair."""
 
     result: Result
@@ -44,8 +43,7 @@ class Outcome:
     reasons: Faults = ()
 
 
-@dataclass(slots=True)
-class Tracked:
+class Tracked(Struct):
     """An execution of this batch.
 
     entries: its whole repair queue. new: its trade was not captured before. repaired: a person had to act first.

@@ -12,6 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from backoffice_events.contracts.trading import Difference
 from backoffice_events.contracts.vocabulary import Side
 from trade_capture.confirmation.domain.tolerance import TolerancedField, ToleranceProfiles
@@ -43,9 +45,10 @@ class OurSide(NamedTuple):
 
 
 class Confirmation(NamedTuple):
-    """What a counterparty stated of an execution. side: its own."""
+    """What a counterparty stated of an execution. fingerprint: of its content as it was written. side: its own."""
 
     confirmation_id: str
+    fingerprint: str
     counterparty_lei: str
     confirmation_reference: str
     version: int
@@ -60,7 +63,7 @@ class Confirmation(NamedTuple):
 
     def statement(self) -> tuple[object, ...]:
         """Return what is stated, without the id that we gave it."""
-        return tuple(self[1:])
+        return tuple(self[2:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,7 @@ class Acceptance:
     accepted_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """Where a trade version stands, and by which confirmation; None while there is none."""
 
     status: ConfirmationStatus

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec import Struct
+
 from trade_capture.trades.domain import ExecutionKey, Reason
 
 
@@ -30,8 +32,7 @@ class RepairAction(StrEnum):
     REJECTED = "REJECTED"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a statement came from: a record on Kafka, or whoever submitted it by API."""
 
     topic: str | None = None

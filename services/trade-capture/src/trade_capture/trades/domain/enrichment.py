@@ -1,8 +1,9 @@
 """From what the front office stated to a trade in full, or every reason why not."""
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+
+from msgspec import Struct
 
 from backoffice_events.contracts.trading import SettlementParties, Trade
 from backoffice_events.contracts.vocabulary import Charge
@@ -29,25 +30,24 @@ from trade_capture.trades.domain.reasons import Reason, ReasonCode
 Faults = tuple[Reason, ...]
 
 _ZERO = Decimal(0)
+_Delivery = tuple[str, str, str, str, date]
+"""Our entity, the counterparty, where, in which currency and when: each is looked up once in a batch."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Amounts:
+class _Amounts(Struct, frozen=True):
     gross: Decimal
     accrued_interest: Decimal
     charges: tuple[Charge, ...]
     net: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class _Records:
+class _Records(Struct, frozen=True):
     instrument: Instrument
     counterparty: Counterparty
     book: Book
 
 
-@dataclass(frozen=True, slots=True)
-class _Settlement:
+class _Settlement(Struct, frozen=True):
     settlement_date: date
     calendar: str
     parties: SettlementParties
@@ -64,6 +64,7 @@ class Enricher:
         self._reference = reference
         self._max_settlement_lag = timedelta(days=max_settlement_lag)
         self._timelines = Timelines(reference, max_trade_age)
+        self._parties: dict[_Delivery, SettlementParties | Faults] = {}
         self._minor_units = standards.minor_units()
 
     def enrich(
@@ -103,17 +104,25 @@ class Enricher:
         if timeline.cycle is None or settles is None:
             return ()
         place, currency = timeline.cycle.place_of_settlement, records.instrument.currency
-        find = self._reference.settlement_instruction
-        entity, counterparty = records.book.entity_lei, records.counterparty
-        ours = find(entity, place, currency, settles)
-        theirs = find(counterparty.lei, place, currency, settles)
+        delivery = (records.book.entity_lei, records.counterparty.lei, place, currency, settles)
+        parties = self._parties.get(delivery)
+        if parties is None:
+            parties = self._parties[delivery] = self._instructed(delivery, records.counterparty.bic)
+        if isinstance(parties, tuple):
+            return parties
+        return _Settlement(settles, timeline.cycle.settlement_calendar, parties)
+
+    def _instructed(self, delivery: _Delivery, their_bic: str) -> SettlementParties | Faults:
+        """Return where both parties have instructed such deliveries to be made."""
+        entity, counterparty, place, currency, on = delivery
+        ours = self._reference.settlement_instruction(entity, place, currency, on)
+        theirs = self._reference.settlement_instruction(counterparty, place, currency, on)
         if ours is None or theirs is None:
-            missing = (("book", entity, ours), ("counterparty_lei", counterparty.lei, theirs))
+            missing = (("book", entity, ours), ("counterparty_lei", counterparty, theirs))
             return tuple(
                 _no_instruction(field, party, place, currency) for field, party, ssi in missing if not ssi
             )
-        parties = _parties(ours, theirs, counterparty.bic)
-        return _Settlement(settles, timeline.cycle.settlement_calendar, parties)
+        return _parties(ours, theirs, their_bic)
 
     def _amounts(self, terms: Terms, instrument: Instrument) -> _Amounts | Faults:
         units = self._minor_units[terms.currency]

@@ -5,10 +5,10 @@ its predecessor waits. A version that operations rejected was never used: anothe
 versions after it no longer wait for it.
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backoffice_events.contracts.frontoffice import TradeBusted, TradeCorrected, TradeExecuted
@@ -38,8 +38,7 @@ class ExecutionKey(NamedTuple):
     trade_reference: str
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
+class Malformed(Struct, frozen=True):
     """A message that names an execution but does not keep to the contract. version: None when it states none."""
 
     key: ExecutionKey
@@ -57,8 +56,7 @@ class Change(StrEnum):
     UNCHANGED = "UNCHANGED"
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """The statement was taken in. trade: the state it led to. reason: why a cancelled trade was cancelled."""
 
     change: Change
@@ -66,20 +64,17 @@ class Taken:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resent:
+class Resent(Struct, frozen=True):
     """The same content under the same key was there before: no effect."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """An earlier version has to be taken in first."""
 
     reasons: Faults
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The statement cannot be taken in as it is."""
 
     reasons: Faults
@@ -88,8 +83,7 @@ class Refused:
 Verdict = Taken | Resent | Waiting | Refused
 
 
-@dataclass(slots=True)
-class Execution:
+class Execution(Struct):
     """All that is known of one execution.
 
     trade: as last captured, amended or cancelled; None before. source_version: the highest version taken in.
