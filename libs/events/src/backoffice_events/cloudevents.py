@@ -43,6 +43,7 @@ class Received(Generic[E_co]):
     """
 
     __slots__ = (
+        "_uuid",
         "event",
         "event_id",
         "event_type",
@@ -74,13 +75,14 @@ class Received(Generic[E_co]):
         self.key = key
         self.incoming_traceparent = self.traceparent = traceparent
         self.record = record
+        self._uuid: str | None = None
 
     @property
     def uuid(self) -> str:
         """The event's id as a UUID: any other text, unique only for its source, by a hash of both."""
-        if _UUID.fullmatch(self.event_id):
-            return self.event_id.lower()
-        return str(uuid.uuid5(_NAMESPACE, f"{self.source}\n{self.event_id}"))
+        if self._uuid is None:
+            self._uuid = _uuid_of(self.event_id, self.source)
+        return self._uuid
 
     @property
     def topic(self) -> str:
@@ -99,6 +101,12 @@ class Received(Generic[E_co]):
 
     def __repr__(self) -> str:
         return f"Received({self.event_type} {self.event_id} of {self.key})"
+
+
+def _uuid_of(event_id: str, source: str) -> str:
+    if _UUID.fullmatch(event_id):
+        return event_id.lower()
+    return str(uuid.uuid5(_NAMESPACE, f"{source}\n{event_id}"))
 
 
 def encode(
