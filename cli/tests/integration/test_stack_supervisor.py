@@ -114,6 +114,7 @@ def test_a_start_that_is_interrupted_at_once_leaves_no_supervisor(stack_folder: 
     bring_down(stack_folder)
     interrupted = (
         "import os, signal, subprocess, sys; from pathlib import Path; from backoffice_cli.stack import control; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "  # a run in the background may ignore it
         "control.time.sleep = lambda _: os.kill(os.getpid(), signal.SIGINT); "
         "control.bring_up(Path(sys.argv[1]), print, servers_only=True)"
     )
