@@ -3,11 +3,12 @@
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from backoffice_cli.bench import measure
-from backoffice_cli.bench.growth import goals
+from backoffice_cli.bench.growth import goals, last_to_first
 from backoffice_cli.bench.trades import Cast, trades
 from backoffice_cli.stack.paths import repository_root
 from backoffice_events.contracts.vocabulary import Side
@@ -65,3 +66,12 @@ def test_growth_is_measured_at_round_numbers_and_at_the_one_asked_for() -> None:
     assert list(goals(10_000)) == [10_000]
     assert list(goals(120_000)) == [10_000, 20_000, 50_000, 100_000, 120_000]
     assert list(goals(1_000_000))[-2:] == [500_000, 1_000_000]
+
+
+def test_growth_is_told_beside_what_the_machine_took_for_the_same_events() -> None:
+    def point(total: int, consume: int, produce: int) -> dict[str, Any]:
+        reference = {"consume_client": consume, "produce_client": produce}
+        return {"cpu_us_per_trade": {"total": total}, "reference": {"cpu_us_per_trade": reference}}
+
+    curve = [point(1_000, 100, 60), point(9_999, 1, 1), point(1_500, 125, 75)]
+    assert last_to_first(curve) == {"last_to_first": 1.5, "last_to_first_by_reference": 1.2}

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
 
 from backoffice_cli.bench import flow, measure
+from backoffice_cli.bench.limit import events_alone
 from backoffice_cli.bench.memory import memory_mb
 from backoffice_cli.bench.trades import Cast, trades
 from backoffice_cli.platform import Stack
@@ -35,10 +37,19 @@ def run(platform: Stack, up_to: int, say: Callable[[str], None]) -> dict[str, An
                 flow.through(platform, trades(cast, day, flow.new_run(), goal - there), goal - there, None)
             curve.append(_point(platform, cast, day))
             say(f"{curve[-1]['trades_there']:,} trades: {curve[-1]['cpu_us_per_trade']['total']} µs a trade")
-        first, last = (point["cpu_us_per_trade"]["total"] for point in (curve[0], curve[-1]))
-        return {"curve": curve, "last_to_first": round(last / first, 3)}
+        return {"curve": curve, **last_to_first(curve)}
     finally:
         run_simulators(platform.folder, wanted_before)
+
+
+def last_to_first(curve: list[dict[str, Any]]) -> dict[str, float]:
+    """Return how much dearer a trade is in the end, by itself and beside what the machine took at those moments."""
+    first, last = (point["cpu_us_per_trade"]["total"] for point in (curve[0], curve[-1]))
+    then, now = (sum(point["reference"]["cpu_us_per_trade"].values()) for point in (curve[0], curve[-1]))
+    return {
+        "last_to_first": round(last / first, 3),
+        "last_to_first_by_reference": round(last / now / (first / then), 3),
+    }
 
 
 def goals(up_to: int) -> Iterator[int]:
@@ -55,14 +66,17 @@ def goals(up_to: int) -> Iterator[int]:
 
 def _point(platform: Stack, cast: Cast, day: Any) -> dict[str, Any]:
     there = _trades_there(platform)
+    made = list(trades(cast, day, flow.new_run(), MEASURED_WITH))
     before = measure.cpu_seconds(platform)
-    flow.through(platform, trades(cast, day, flow.new_run(), MEASURED_WITH), MEASURED_WITH, None)
+    published = flow.through(platform, made, MEASURED_WITH, None)
     after = measure.cpu_seconds(platform)
+    began = datetime.fromtimestamp(published.first, UTC)
     return {
         "trades_there": there,
         "cpu_us_per_trade": measure.cpu_us_per_trade(before, after, MEASURED_WITH),
         "memory_mb": memory_mb(platform),
         "database_mb": round(_ask(platform, "postgres", _SIZE) / 1e6),
+        "reference": {"cpu_us_per_trade": asyncio.run(events_alone(platform, began, MEASURED_WITH))},
     }
 
 
