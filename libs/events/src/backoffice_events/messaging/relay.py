@@ -173,10 +173,9 @@ class Relay:
         """Return the records themselves: those that this process remembers, and the others as the table has them."""
         remembered = [self._remembered.get(row["event_id"]) for row in waiting]
         missing = [row["seq"] for row, here in zip(waiting, remembered, strict=True) if here is None]
-        if not missing:
-            return [each for each in remembered if each is not None]
-        read = {row["seq"]: row for row in await connection.fetch(_READ, missing, timeout=QUERY_SECONDS)}
-        return [here or _outgoing(read[row["seq"]]) for row, here in zip(waiting, remembered, strict=True)]
+        rows = await connection.fetch(_READ, missing, timeout=QUERY_SECONDS) if missing else []
+        read = {row["seq"]: _outgoing(row) for row in rows}
+        return [here or read[row["seq"]] for row, here in zip(waiting, remembered, strict=True)]
 
     def _sent(self, stored: Sequence[Outgoing]) -> None:
         self._remembered.forget(each.event_id for each in stored)
