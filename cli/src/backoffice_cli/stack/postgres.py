@@ -29,7 +29,6 @@ LOCALE = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "-
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
-    "wal_level": "logical",
     "fsync": "on",
     "synchronous_commit": "on",
     "shared_buffers": "256MB",
