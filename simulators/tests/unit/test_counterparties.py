@@ -19,7 +19,7 @@ from backoffice_events.contracts.reference import (
 )
 from backoffice_events.contracts.vocabulary import Charge, ChargeType, InstrumentType, Side
 from simulators.counterparties.behaviour import Behaviour, Manner, Rates, When, different
-from simulators.counterparties.confirming import Counterparties
+from simulators.counterparties.confirming import Counterparties, Dealt
 from simulators.counterparties.server import Mailroom
 from simulators.counterparties.settings import CounterpartySettings
 from simulators.market import Market
@@ -85,10 +85,14 @@ def market() -> Market:
     return known
 
 
-def right(reference: str = "T1") -> ConfirmationSent:
-    confirmation = Counterparties(market()).hear(replace(EXECUTED, trade_reference=reference))
-    assert confirmation is not None
-    return confirmation
+def dealt(reference: str = "T1") -> Dealt:
+    known = Counterparties(market()).hear(replace(EXECUTED, trade_reference=reference))
+    assert known is not None
+    return known
+
+
+def right() -> ConfirmationSent:
+    return dealt().right
 
 
 def test_the_other_side_is_confirmed_with_the_amount_that_changes_hands() -> None:
@@ -127,9 +131,9 @@ def test_a_corrected_trade_is_confirmed_anew_under_a_higher_version() -> None:
     second = firms.hear(TradeCorrected(**{**terms, "version": 2, "quantity": Decimal(200)}))
     assert first is not None
     assert second is not None
-    assert second.version > first.version + 1
-    assert second.confirmation_reference == first.confirmation_reference
-    assert second.quantity == 200
+    assert second.right.version > first.right.version + 1
+    assert second.right.confirmation_reference == first.right.confirmation_reference
+    assert second.right.quantity == 200
 
 
 @pytest.mark.parametrize(
@@ -155,27 +159,27 @@ def behaviour(manner: Manner | None = None) -> Behaviour:
 
 
 def test_as_a_rule_one_right_confirmation_comes_in_time() -> None:
-    [sending] = behaviour().sendings(right())
+    [sending] = behaviour().sendings(dealt())
     assert (sending.when, sending.confirmation) == (When.IN_TIME, right())
 
 
 def test_never_is_never() -> None:
-    assert list(behaviour(Manner.NEVER).sendings(right())) == []
+    assert list(behaviour(Manner.NEVER).sendings(dealt())) == []
 
 
 def test_early_is_at_once_and_late_is_late() -> None:
-    assert [each.when for each in behaviour(Manner.EARLY).sendings(right())] == [When.AT_ONCE]
-    assert [each.when for each in behaviour(Manner.LATE).sendings(right())] == [When.LATE]
+    assert [each.when for each in behaviour(Manner.EARLY).sendings(dealt())] == [When.AT_ONCE]
+    assert [each.when for each in behaviour(Manner.LATE).sendings(dealt())] == [When.LATE]
 
 
 def test_twice_is_the_same_under_one_event_id_or_two() -> None:
-    pairs = [list(behaviour(Manner.TWICE).sendings(right(f"T{n}"))) for n in range(30)]
+    pairs = [list(behaviour(Manner.TWICE).sendings(dealt(f"T{n}"))) for n in range(30)]
     assert all(first.confirmation == second.confirmation for first, second in pairs)
     assert {first.event_id == second.event_id for first, second in pairs} == {True, False}
 
 
 def test_a_difference_is_corrected_under_the_next_version() -> None:
-    wrong, corrected = behaviour(Manner.CORRECTED).sendings(right())
+    wrong, corrected = behaviour(Manner.CORRECTED).sendings(dealt())
     assert wrong.confirmation != right()
     assert corrected.confirmation == replace(right(), version=right().version + 1)
 
@@ -188,22 +192,19 @@ def test_a_different_confirmation_differs_in_one_field(kind: int) -> None:
 
 def test_the_same_seed_gives_each_trade_the_same_fate_whatever_came_before() -> None:
     rates = Rates(never=Decimal("0.3"), twice=Decimal("0.3"), different=Decimal("0.3"))
-    confirmations = [right(f"T{n}") for n in range(50)]
+    trades = [dealt(f"T{n}") for n in range(50)]
 
-    def fates(order: list[ConfirmationSent]) -> dict[str, list[object]]:
+    def fates(order: list[Dealt]) -> dict[str, list[object]]:
         drawn = Behaviour(rates, "7")
-        return {each.trade_reference: list(drawn.sendings(each)) for each in order}
+        return {each.right.trade_reference: list(drawn.sendings(each)) for each in order}
 
-    assert fates(confirmations) == fates(confirmations[::-1])
+    assert fates(trades) == fates(trades[::-1])
 
 
 def test_fates_come_as_often_as_asked() -> None:
     rates = Rates(late=Decimal("0.2"), never=Decimal("0.1"))
     drawn = Behaviour(rates, "1")
-    fates = Counter(
-        tuple(each.when for each in drawn.sendings(replace(right(), trade_reference=f"T{n}")))
-        for n in range(2_000)
-    )
+    fates = Counter(tuple(each.when for each in drawn.sendings(dealt(f"T{n}"))) for n in range(2_000))
     assert 0.17 < fates[When.LATE,] / 2_000 < 0.23
     assert 0.08 < fates[()] / 2_000 < 0.12
 
@@ -215,7 +216,7 @@ def test_rates_above_one_are_refused() -> None:
 
 def test_what_was_sent_before_a_restart_is_not_sent_again() -> None:
     settings = CounterpartySettings(delay_seconds=Decimal(0))
-    [sending] = behaviour().sendings(right())
+    [sending] = behaviour().sendings(dealt())
     fresh, restarted = Mailroom(settings, frozenset()), Mailroom(settings, frozenset({sending.event_id}))
     for mailroom in (fresh, restarted):
         mailroom.put(sending)
@@ -224,6 +225,6 @@ def test_what_was_sent_before_a_restart_is_not_sent_again() -> None:
 
 def test_a_confirmation_that_is_not_due_waits() -> None:
     mailroom = Mailroom(CounterpartySettings(delay_seconds=Decimal(3600)), frozenset())
-    for sending in behaviour().sendings(right()):
+    for sending in behaviour().sendings(dealt()):
         mailroom.put(sending)
     assert list(mailroom.due()) == []

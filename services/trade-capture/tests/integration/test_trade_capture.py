@@ -135,6 +135,25 @@ async def test_a_confirmation_after_the_trade_confirms_it(unit: UnitOfWork) -> N
     assert (await confirm(unit, confirming(captured))).published == ()
 
 
+async def test_tolerances_on_record_decide_about_those_of_a_batch_that_differ(unit: UnitOfWork) -> None:
+    published = (await take(unit, *[executed(f"T-{n}") for n in range(3)])).published
+    exact, near, far = [event.trade for event in published]  # type: ignore[attr-defined]
+    batch = await confirm(
+        unit,
+        confirming(exact),
+        confirming(near, net_amount=near.net_amount + 1),
+        confirming(far, net_amount=far.net_amount + 2),
+    )
+    said = {event.trade_id: type(event) for event in batch.published}  # type: ignore[attr-defined]
+    assert said == {
+        exact.trade_id: TradeConfirmed,
+        near.trade_id: TradeConfirmed,
+        far.trade_id: TradeMismatched,
+    }
+    (mismatch,) = [event for event in batch.published if isinstance(event, TradeMismatched)]
+    assert [difference.reason for difference in mismatch.differences] == ["may differ by 1"]
+
+
 async def test_a_confirmation_before_the_trade_confirms_it_when_it_is_captured(unit: UnitOfWork) -> None:
     async with unit.connection.begin_nested() as savepoint:
         captured = (await take(unit, executed())).published[0].trade  # type: ignore[attr-defined]

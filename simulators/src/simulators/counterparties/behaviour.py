@@ -11,7 +11,8 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from backoffice_events.contracts.counterparty import ConfirmationSent
-from simulators.ids import lasting_id
+from simulators.counterparties.confirming import Dealt
+from simulators.ids import lasting_id, milliseconds
 
 _ONE_DAY = timedelta(days=1)
 
@@ -77,25 +78,26 @@ class Behaviour:
         self._rates = rates
         self._seed = seed
 
-    def sendings(self, right: ConfirmationSent) -> Iterator[Sending]:
-        """Return what is sent for a trade, given the confirmation that would be right."""
+    def sendings(self, dealt: Dealt) -> Iterator[Sending]:
+        """Return what is sent for a trade."""
+        right, since = dealt.right, milliseconds(dealt.executed_at)
         draw, kind = self._draw(right)
         match manner := self._rates.manner(draw):
             case Manner.NEVER:
                 return
             case Manner.EARLY:
-                yield _sending(When.AT_ONCE, right)
+                yield _sending(When.AT_ONCE, right, since)
             case Manner.LATE:
-                yield _sending(When.LATE, right)
+                yield _sending(When.LATE, right, since)
             case Manner.TWICE:
-                yield _sending(When.IN_TIME, right)
-                yield _sending(When.LATE, right, copy=kind % 2)
+                yield _sending(When.IN_TIME, right, since)
+                yield _sending(When.LATE, right, since, copy=kind % 2)
             case Manner.DIFFERENT | Manner.CORRECTED:
-                yield _sending(When.IN_TIME, different(right, kind))
+                yield _sending(When.IN_TIME, different(right, kind), since)
                 if manner is Manner.CORRECTED:
-                    yield _sending(When.LATE, replace(right, version=right.version + 1))
+                    yield _sending(When.LATE, replace(right, version=right.version + 1), since)
             case _:
-                yield _sending(When.IN_TIME, right)
+                yield _sending(When.IN_TIME, right, since)
 
     def _draw(self, right: ConfirmationSent) -> tuple[Decimal, int]:
         text = f"{self._seed}|{right.source_system}|{right.trade_reference}"
@@ -120,9 +122,9 @@ def different(right: ConfirmationSent, kind: int) -> ConfirmationSent:
             return replace(right, trade_date=right.trade_date - _ONE_DAY)
 
 
-def _sending(when: When, confirmation: ConfirmationSent, *, copy: int = 0) -> Sending:
+def _sending(when: When, confirmation: ConfirmationSent, since: int, *, copy: int = 0) -> Sending:
     """copy: 0 repeats an event under its id, 1 sends the same content as an event of its own."""
     name = (
         f"{confirmation.counterparty_lei}|{confirmation.confirmation_reference}|{confirmation.version}|{copy}"
     )
-    return Sending(when, confirmation, lasting_id(name))
+    return Sending(when, confirmation, lasting_id(name, since))

@@ -1,6 +1,8 @@
 """From an execution that our front office reports to the confirmation that would be right. Pure."""
 
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
 
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.counterparty import ConfirmationSent
@@ -14,6 +16,13 @@ _VERSIONS_PER_REPORT = 2
 """Each report may be confirmed wrongly and then rightly: both need a version of their own."""
 
 
+class Dealt(NamedTuple):
+    """An execution as the other side knows it. right: the confirmation that would be right."""
+
+    right: ConfirmationSent
+    executed_at: datetime
+
+
 class Counterparties:
     """All the firms on the other side. They know what was dealt, and each version of a trade once."""
 
@@ -21,8 +30,8 @@ class Counterparties:
         self._market = market
         self._known: set[tuple[str, str, int]] = set()
 
-    def hear(self, event: Event) -> ConfirmationSent | None:
-        """Return the right confirmation of an execution; None for what nobody confirms.
+    def hear(self, event: Event) -> Dealt | None:
+        """Return what was dealt; None for what nobody confirms.
 
         That is a bust, a report repeated or contradicted under the same version, and one that no firm was party to.
         """
@@ -32,9 +41,10 @@ class Counterparties:
         if name in self._known:
             return None
         right = self._right(event)
-        if right is not None:
-            self._known.add(name)
-        return right
+        if right is None:
+            return None
+        self._known.add(name)
+        return Dealt(right, event.executed_at)
 
     def _right(self, event: TradeExecuted | TradeCorrected) -> ConfirmationSent | None:
         instrument = self._market.instruments.get((event.isin, event.mic))

@@ -62,11 +62,9 @@ async def _run(settings: CounterpartySettings, brokers: Brokers, stop: asyncio.E
             answered.note(records)
             for received in decoded(records):
                 trails.follow(received)
-                right = firms.hear(received.event)
-                if right is None:
-                    continue
-                for sending in behaviour.sendings(right):
-                    mailroom.put(sending)
+                if dealt := firms.hear(received.event):
+                    for sending in behaviour.sendings(dealt):
+                        mailroom.put(sending)
             due = [(each.event_id, each.confirmation) for each in mailroom.due()]
             await record.send(publisher, trails.records(SOURCE, due))
             if mailroom.is_empty:

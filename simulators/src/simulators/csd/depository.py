@@ -43,8 +43,15 @@ class _Account:
 
 
 def said_id(instruction_id: str, act: str) -> str:
-    """Return the event id of what is said in an act about an instruction."""
-    return lasting_id(f"{instruction_id}/{act}")
+    """Return the event id of what is said in an act about an instruction.
+
+    Our own instructions are named by UUIDs that rise with time (version 7): what is said of them rises with them.
+    """
+    try:
+        since = int(instruction_id[:12], 16)
+    except ValueError:
+        since = 0
+    return lasting_id(f"{instruction_id}/{act}", since)
 
 
 class Depository:

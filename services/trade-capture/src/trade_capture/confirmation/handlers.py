@@ -88,7 +88,7 @@ def matchable(row: Row[Any], causes: _Causes) -> Matchable:
         row.confirmation_status,
         row.confirmation_reference,
         row.confirmation_version,
-        msgspec.convert(row.differences or (), type=_Differences),
+        msgspec.convert(row.differences, type=_Differences) if row.differences else (),
         row.accepted_by,
     )
     return Matchable(key, our_side(row), known, causes.get(key))

@@ -16,10 +16,12 @@ from trade_capture.confirmation.domain import (
     ConfirmationStatus,
     OurSide,
     Outcome,
+    ToleranceProfiles,
     match,
 )
 from trade_capture.trades.domain import ExecutionKey
 
+_NO_TOLERANCES = ToleranceProfiles(())
 _SIDES = {side.value: side for side in Side}
 
 
@@ -100,18 +102,18 @@ def our_side(trade: Trade | Row[Any]) -> OurSide:
 async def _outcomes(
     unit: UnitOfWork, trades: Sequence[Matchable], by_key: Mapping[ExecutionKey, Sequence[Confirmation]]
 ) -> list[Outcome]:
-    """Match each trade; acceptances are looked up only for those that differ."""
-    tolerances = await repository.tolerance_profiles(unit.connection)
-    outcomes = [match(each.ours, by_key[each.key], tolerances) for each in trades]
+    """Match each trade; tolerances and acceptances are looked up only when some differ at all."""
+    outcomes = [match(each.ours, by_key[each.key], _NO_TOLERANCES) for each in trades]
     differing = [
         each.ours.trade_id for each, outcome in zip(trades, outcomes, strict=True) if outcome.differences
     ]
     if not differing:
         return outcomes
+    tolerances = await repository.tolerance_profiles(unit.connection)
     accepted = await repository.acceptances_of(unit.connection, differing)
     return [
-        match(each.ours, by_key[each.key], tolerances, accepted[each.ours.trade_id])
-        if each.ours.trade_id in accepted
+        match(each.ours, by_key[each.key], tolerances, accepted.get(each.ours.trade_id, ()))
+        if outcome.differences
         else outcome
         for each, outcome in zip(trades, outcomes, strict=True)
     ]

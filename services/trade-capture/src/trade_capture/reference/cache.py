@@ -24,6 +24,8 @@ from trade_capture.reference.repository import as_record, opened
 
 Rows = Sequence[Mapping[Any, Any]]
 
+_REVISIONS = select(tables.reference_revision)
+
 
 class ReferenceCache:
     """Owned by one process. What it read is committed data, as long as the caller's transaction wrote none of it."""
@@ -36,7 +38,7 @@ class ReferenceCache:
     async def load(self, connection: AsyncConnection) -> ReferenceData:
         """Return the reference data as committed at this moment."""
         async with self._one_at_a_time:
-            for kind, revision in await connection.execute(select(tables.reference_revision)):
+            for kind, revision in await connection.execute(_REVISIONS):
                 known = self._revisions.get(kind, 0)
                 if revision > known:
                     await self._catch_up(connection, _SOURCES[kind], known)
