@@ -5,7 +5,7 @@ from typing import Final
 
 from backoffice_events.messaging.outbox import Outgoing
 
-MAX_BYTES: Final = 16_777_216
+MAX_BYTES: Final = 8_388_608  # of content: with headers and objects three times that in memory
 
 
 class Remembered:
