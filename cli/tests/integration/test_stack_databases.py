@@ -54,7 +54,15 @@ async def test_two_fresh_databases_share_nothing(migrated_database: Migrated, mi
     await second.close()
 
 
-@pytest.mark.parametrize("statement", ["CREATE TABLE mine (id int)", "DROP TABLE coupon", "TRUNCATE coupon"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE mine (id int)",
+        "CREATE TEMPORARY TABLE mine (id int)",
+        "DROP TABLE coupon",
+        "TRUNCATE coupon",
+    ],
+)
 async def test_the_run_time_role_cannot_define_or_empty_tables(
     migrated_database: Migrated, migrations: Path, statement: str
 ) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -63,18 +64,26 @@ def run(platform: Stack, number: int, rate: int | None, say: Say) -> dict[str, A
 
     rate: trades a second; None: as fast as they are taken.
     """
+    with (
+        ready(platform, say) as (running, day),
+        publication_traced(running.otlp_endpoint, TraceIdRatioBased(TRACED)),
+    ):
+        return _measured(running, day, number, rate, say)
+
+
+@contextmanager
+def ready(platform: Stack, say: Say) -> Iterator[tuple[Stack, date]]:
+    """Bring in what trades need, with simulators that answer at once; yield the platform and the open business day."""
     wanted_before = simulators.wanted(platform.folder)
-    day = prepare(platform, say)
+    day = _prepare(platform, say)
     run_simulators(platform.folder, SWITCHES)
     try:
-        platform = Stack.running(platform.folder)
-        with publication_traced(platform.otlp_endpoint, TraceIdRatioBased(TRACED)):
-            return _measured(platform, day, number, rate, say)
+        yield Stack.running(platform.folder), day
     finally:
         run_simulators(platform.folder, wanted_before)
 
 
-def prepare(platform: Stack, say: Say) -> date:
+def _prepare(platform: Stack, say: Say) -> date:
     """Bring in what a firm needs, as far as it is not there, and return the open business day."""
     with platform.client("trade-capture", "operations") as client:
         open_days = _open_days(client)

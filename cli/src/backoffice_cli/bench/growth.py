@@ -12,8 +12,6 @@ from backoffice_cli.bench.limit import events_alone
 from backoffice_cli.bench.memory import memory_mb
 from backoffice_cli.bench.trades import Cast, trades
 from backoffice_cli.platform import Stack
-from backoffice_cli.stack import simulators
-from backoffice_cli.stack.control import run_simulators
 from backoffice_cli.stack.paths import repository_root
 from backoffice_cli.stack.ports import LOOPBACK
 
@@ -23,23 +21,17 @@ MEASURED_WITH: Final = 10_000
 
 def run(platform: Stack, up_to: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Fill the databases with trades and return what one costs on the way. Raises StackError when one hangs."""
-    wanted_before = simulators.wanted(platform.folder)
-    day = flow.prepare(platform, say)
-    run_simulators(platform.folder, flow.SWITCHES)
-    try:
-        platform = Stack.running(platform.folder)
-        cast = Cast.shipped(repository_root() / "data")
-        curve: list[dict[str, Any]] = []
+    cast = Cast.shipped(repository_root() / "data")
+    curve: list[dict[str, Any]] = []
+    with flow.ready(platform, say) as (running, day):
         for goal in goals(up_to):
-            there = _trades_there(platform)
+            there = _trades_there(running)
             if goal > there:
                 say(f"Filling up to {goal:,} trades")
-                flow.through(platform, trades(cast, day, flow.new_run(), goal - there), goal - there, None)
-            curve.append(_point(platform, cast, day))
+                flow.through(running, trades(cast, day, flow.new_run(), goal - there), goal - there, None)
+            curve.append(_point(running, cast, day))
             say(f"{curve[-1]['trades_there']:,} trades: {curve[-1]['cpu_us_per_trade']['total']} µs a trade")
-        return {"curve": curve, **last_to_first(curve)}
-    finally:
-        run_simulators(platform.folder, wanted_before)
+    return {"curve": curve, **last_to_first(curve)}
 
 
 def last_to_first(curve: list[dict[str, Any]]) -> dict[str, float]:

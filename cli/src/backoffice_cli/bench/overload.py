@@ -14,8 +14,6 @@ from backoffice_cli.bench import flow, measure
 from backoffice_cli.bench.memory import memory_mb
 from backoffice_cli.bench.trades import Cast, trades
 from backoffice_cli.platform import Stack
-from backoffice_cli.stack import simulators
-from backoffice_cli.stack.control import run_simulators
 from backoffice_cli.stack.paths import repository_root
 from backoffice_events.contracts.frontoffice import TradeExecuted
 
@@ -92,20 +90,14 @@ def run(platform: Stack, factor: float, seconds: int, say: Callable[[str], None]
 
     Raises StackError when it stops booking before.
     """
-    wanted_before = simulators.wanted(platform.folder)
-    day = flow.prepare(platform, say)
-    run_simulators(platform.folder, flow.SWITCHES)
-    try:
-        platform = Stack.running(platform.folder)
-        cast = Cast.shipped(repository_root() / "data")
+    cast = Cast.shipped(repository_root() / "data")
+    with flow.ready(platform, say) as (running, day):
         say("Finding the rate that the platform sustains")
-        sustained = _sustained(platform, cast, day)
+        sustained = _sustained(running, cast, day)
         rate = round(sustained * factor)
         say(f"Publishing {rate:,} trades a second for {seconds} s; sustained: {sustained:,.0f}")
         made = trades(cast, day, flow.new_run(), rate * seconds)
-        return {"sustained_per_second": round(sustained, 1), **_flood(platform, made, rate * seconds, rate)}
-    finally:
-        run_simulators(platform.folder, wanted_before)
+        return {"sustained_per_second": round(sustained, 1), **_flood(running, made, rate * seconds, rate)}
 
 
 def _sustained(platform: Stack, cast: Cast, day: Any) -> float:

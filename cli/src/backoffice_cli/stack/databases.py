@@ -92,9 +92,10 @@ async def _create_database(admin: Connection, database: ServiceDatabase) -> None
 
 
 async def grant_connect(admin: Connection, database: str, owner: str, role: str) -> None:
-    """Let the two roles of a service in, and nobody else."""
+    """Let the two roles of a service in, and nobody else; at run time nothing is defined, no temporary table either."""
     await admin.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
-    await admin.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {owner}, {role}")
+    await admin.execute(f"REVOKE TEMPORARY ON DATABASE {database} FROM {role}")
+    await admin.execute(f"GRANT CONNECT ON DATABASE {database} TO {owner}, {role}")
 
 
 async def grant_data_access(admin_url: str, owner: str, role: str) -> None:

@@ -69,9 +69,16 @@ def reversal(original: str, **changes: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-async def attacked_database(migrated_database: Migrated) -> str:
-    """Return the name of a database that all attacks of this module share: each is rolled back."""
-    return (await migrated_database(MIGRATIONS)).rpartition("/")[2]
+async def attacked_database(postgres: PostgresServer, migrated_database: Migrated) -> str:
+    """Return the name of a database that all attacks of this module share: each is rolled back.
+
+    The run-time role may make temporary tables here, which it may not otherwise: the guards do not rest on that.
+    """
+    database = (await migrated_database(MIGRATIONS)).rpartition("/")[2]
+    admin = await asyncpg.connect(postgres.admin_url)
+    await admin.execute(f"GRANT TEMPORARY ON DATABASE {database} TO ledger")
+    await admin.close()
+    return database
 
 
 @pytest.fixture(params=["ledger", "ledger_owner", "postgres"])
