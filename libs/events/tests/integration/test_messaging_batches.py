@@ -366,8 +366,21 @@ async def test_a_flood_of_dead_letters_stops_the_consumer(
     process = processor(transactions, spec, DeadLetterCap(window=10, share=0.5)).process
     await process([arrival(made(name="a", number=1)) for _ in range(5)])
     await process([arrival(made(name="a", number=1), value=b"{") for _ in range(5)])
-    with pytest.raises(DeadLetterCapError, match="6 of the last 10"):
+    with pytest.raises(DeadLetterCapError, match="6 of the last 11"):
         await process([arrival(made(name="a", number=1), value=b"{")])
+
+
+async def test_a_topic_read_anew_does_not_stop_the_consumer_for_its_old_dead_letters(
+    transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
+) -> None:
+    made = contract()
+    process = processor(
+        transactions, ConsumerSpec(GROUP, (made,), ledger.handle), DeadLetterCap(window=10)
+    ).process
+    good = [arrival(made(name=str(number), number=1)) for number in range(20)]
+    for _ in range(20):
+        await process([*good, arrival(made(name="a", number=1), value=b"{")])
+    assert len(await ledger.rows("dead_letter")) == 20
 
 
 async def test_what_a_refused_event_published_before_stays_unsent(
