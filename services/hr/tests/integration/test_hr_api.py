@@ -91,6 +91,7 @@ async def test_an_employment_from_first_to_last_day(client: httpx.AsyncClient, d
     steps = {
         "licences": {"product": "BOND", "valid_from": "2024-06-03"},
         "leave": {"first_day": "2025-03-03", "last_day": "2025-03-07"},
+        "return": {"first_day": "2025-03-06"},
         "licences/end": {"product": "BOND", "last_day": "2025-12-31"},
         "termination": {"last_day": "2026-11-20"},
         "rehiring": {"hired_on": "2027-01-04"},
@@ -98,18 +99,19 @@ async def test_an_employment_from_first_to_last_day(client: httpx.AsyncClient, d
     for path, body in steps.items():
         answer = await client.post(f"/employees/L1/{path}", json=body)
         assert answer.status_code == 200, answer.text
-    assert answer.json()["version"] == 6
+    assert answer.json()["version"] == 7
     history = (await client.get("/employees/L1/history")).json()["items"]
     assert [version["change"] for version in history] == [
         "EmployeeHired",
         "EmployeeLicensed",
+        "EmployeePutOnLeave",
         "EmployeePutOnLeave",
         "EmployeeLicensed",
         "EmployeeTerminated",
         "EmployeeHired",
     ]
     assert await published(database_url, "L1") == [
-        *("hired", "licensed", "put-on-leave", "licensed", "terminated", "hired")
+        *("hired", "licensed", "put-on-leave", "put-on-leave", "licensed", "terminated", "hired")
     ]
 
 

@@ -83,6 +83,29 @@ def test_an_open_leave_ends_with_the_return() -> None:
     assert status_on(back, date(2026, 9, 1)) is EmploymentStatus.EMPLOYED
 
 
+@pytest.mark.parametrize("first_day_back", [date(2026, 3, 4), date(2026, 3, 12)])
+def test_a_return_may_be_another_than_was_planned(first_day_back: date) -> None:
+    away = after(domain.put_on_leave(joined(), date(2026, 3, 2), date(2026, 3, 6)))
+    back = after(domain.return_from_leave(away, first_day_back))
+    assert status_on(back, first_day_back - timedelta(days=1)) is EmploymentStatus.ON_LEAVE
+    assert status_on(back, first_day_back) is EmploymentStatus.EMPLOYED
+    assert len(back.employment) == len(away.employment)
+
+
+def test_a_leave_may_turn_out_not_to_take_place() -> None:
+    away = after(domain.put_on_leave(joined(), date(2026, 3, 2), date(2026, 3, 6)))
+    back = after(domain.return_from_leave(away, date(2026, 3, 2)))
+    assert {entry.status for entry in back.employment} == {EmploymentStatus.EMPLOYED}
+
+
+def test_nobody_comes_back_who_was_not_away() -> None:
+    away = after(domain.put_on_leave(joined(), date(2026, 3, 2), date(2026, 3, 6)))
+    left = after(domain.terminate(away, date(2026, 3, 31)))
+    for employee, day in ((joined(), date(2026, 3, 2)), (away, date(2026, 3, 1)), (left, date(2026, 3, 4))):
+        with pytest.raises(EmploymentRefusedError, match="no leave to come back from"):
+            domain.return_from_leave(employee, day)
+
+
 def test_licences_for_one_product_do_not_overlap() -> None:
     with pytest.raises(EmploymentRefusedError, match="overlaps"):
         domain.grant_licence(

@@ -203,7 +203,7 @@ async def put_on_leave(leave: schemas.Leave, change: OneChange) -> schemas.Emplo
 
 @router.post("/{employee_id}/return", response_model=schemas.EmployeeOut)
 async def return_from_leave(back: schemas.Return, change: OneChange) -> schemas.EmployeeOut:
-    """Record the return from a leave whose last day was left open."""
+    """Record the return from the latest leave: left open until now, or on another day than was planned."""
     return await change.apply(lambda known: domain.return_from_leave(known, back.first_day))
 
 

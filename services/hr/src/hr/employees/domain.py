@@ -105,14 +105,26 @@ def put_on_leave(employee: Employee, first_day: date, last_day: date | None) -> 
 
 
 def return_from_leave(employee: Employee, first_day: date) -> EmployeePutOnLeave | None:
-    """Return the end of an open leave: employed again from `first_day` on."""
-    last = employee.employment[-1]
+    """Return the end of the latest leave: employed again from `first_day` on.
+
+    It takes the place of a return on record, earlier or later. Back on the leave's own first day, there was none.
+    """
     entry = Employment(status=EmploymentStatus.EMPLOYED, effective_from=first_day)
-    if last == entry:
+    if employee.employment[-1] == entry:
         return None
-    if last.status is not EmploymentStatus.ON_LEAVE or first_day <= last.effective_from:
-        raise EmploymentRefusedError("first_day", f"nobody is on an open leave before {first_day}")
-    return EmployeePutOnLeave(employee=_next(employee, employment=(*employee.employment, entry)))
+    away = _latest_leave(employee)
+    if away is None or first_day < away.effective_from:
+        raise EmploymentRefusedError("first_day", f"no leave to come back from began by {first_day}")
+    kept = [known for known in _before(employee, first_day) if known.effective_from <= away.effective_from]
+    return EmployeePutOnLeave(employee=_next(employee, employment=(*kept, entry)))
+
+
+def _latest_leave(employee: Employee) -> Employment | None:
+    """Return the leave that the record ends with, its return included; None when something came after it."""
+    on_leave = [entry for entry in employee.employment[-2:] if entry.status is EmploymentStatus.ON_LEAVE]
+    if not on_leave or employee.employment[-1].status is EmploymentStatus.TERMINATED:
+        return None
+    return on_leave[-1]
 
 
 def terminate(employee: Employee, last_day: date) -> EmployeeTerminated | None:

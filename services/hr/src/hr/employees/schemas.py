@@ -72,7 +72,7 @@ class Leave(_Stated):
 
 
 class Return(_Stated):
-    """The end of a leave whose last day was not known."""
+    """The end of a leave: its last day was not known, or turned out to be another."""
 
     first_day: Day = Field(description="First day back at work")
 
