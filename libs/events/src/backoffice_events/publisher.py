@@ -51,15 +51,14 @@ class Publisher:
         await self.send([_readable(record) for record in records])
         return ids
 
-    def record(self, event: Event, *, event_id: str, traceparent: str | None = None) -> Record:
+    def record(self, event: Event, *, event_id: str) -> Record:
         """Return the Kafka record that would carry the event, whether or not a consumer could read it.
 
-        traceparent: of the event that this one answers. Without it the application's own trace goes on, or begins, if
-        it has set up OpenTelemetry.
+        The application's own trace goes on with it, or begins, if it has set up OpenTelemetry.
         """
-        traceparent = traceparent or self._publication(event, event_id)
+        publication = self._publication(event, event_id)
         return encode(
-            event, event_id=event_id, source=self._source, time=self._clock(), traceparent=traceparent
+            event, event_id=event_id, source=self._source, time=self._clock(), traceparent=publication
         )
 
     def _publication(self, event: Event, event_id: str) -> str | None:

@@ -82,14 +82,6 @@ def test_a_publication_that_is_not_recorded_carries_no_trace(monkeypatch: pytest
     assert "traceparent" not in dict(publisher.record(GOOD, event_id="01a").headers)
 
 
-def test_an_answer_goes_on_with_the_trace_of_what_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    publisher, exporter = publisher_of_a_tracing_application(monkeypatch)
-    known = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    record = publisher.record(GOOD, event_id="01a", traceparent=known)
-    assert dict(record.headers)["traceparent"].decode() == known
-    assert exporter.get_finished_spans() == ()
-
-
 def test_without_tracing_an_event_carries_no_trace() -> None:
     publisher = Publisher(brokers=Brokers("127.0.0.1:9"), source="urn:frontoffice:test")
     assert "traceparent" not in dict(publisher.record(GOOD, event_id="01a").headers)
