@@ -34,6 +34,9 @@ SETTINGS: Mapping[str, str] = {
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
     "max_connections": "200",
+    # Outboxes want a vacuum every few seconds, also while the largest tables have theirs.
+    "autovacuum_naptime": "15s",
+    "autovacuum_max_workers": "5",
     "shared_preload_libraries": "pg_stat_statements",
     "log_min_duration_statement": "2s",
     # When others could see a row: `backoffice bench` measures latency by it. Costs nothing that can be measured.

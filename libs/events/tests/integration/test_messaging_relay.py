@@ -232,3 +232,35 @@ async def test_a_record_leaves_alike_remembered_or_read_from_the_table(stage: An
     assert [each for each in kept.headers if each[0] not in own] == [
         each for each in read.headers if each[0] not in own
     ]
+
+
+async def test_what_cannot_be_counted_in_time_holds_nothing_up(
+    stage: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = await stage.contract(partitions=1)
+    monkeypatch.setattr(relay_module, "_MEASURE_IN_TIME", "SET LOCAL statement_timeout = '50ms'")
+    monkeypatch.setattr(relay_module, "MEASURE_SECONDS", 0.0)
+    async with stage.engine.connect() as in_the_way:
+        await in_the_way.execute(text("LOCK TABLE dead_letter IN ACCESS EXCLUSIVE MODE"))
+        async with running(stage.relay()):
+            for number in (1, 2):
+                await stage.publish(made(name="a", number=number))
+                await stage.drained()
+    assert [event.number for event in await stage.events(made)] == [1, 2]
+    assert "what waits was not counted" in caplog.text
+    assert "starts anew" not in caplog.text
+
+
+@pytest.mark.parametrize("statement", ["_OLDEST", "_READ", "_MEASURE", "_DELETE"])
+async def test_no_statement_of_a_leader_reads_the_dead_rows_of_the_outbox(stage: Any, statement: str) -> None:
+    sql = getattr(relay_module, statement)
+    parameters = {"_OLDEST": "(ARRAY[]::text[])", "_MEASURE": ""}.get(statement, "(ARRAY[1, 2]::bigint[])")
+    types = {"_OLDEST": "(text[])", "_MEASURE": ""}.get(statement, "(bigint[])")
+    async with stage.engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        await driver.execute(relay_module._SESSION)
+        await driver.execute("SET plan_cache_mode = force_generic_plan")
+        await driver.execute(f"PREPARE tried {types} AS {sql}")
+        plan = await driver.fetch(f"EXPLAIN EXECUTE tried {parameters}")
+        await connection.invalidate()
+    assert "Seq Scan on outbox" not in "\n".join(row[0] for row in plan)

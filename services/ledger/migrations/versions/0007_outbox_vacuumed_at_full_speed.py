@@ -1,0 +1,14 @@
+"""The outbox is vacuumed at full speed: held back, vacuums did not keep up with the rows that the relay deletes."""
+
+from alembic import op
+
+from backoffice_events.messaging import schema
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    schema.upgrade_0002(op)
