@@ -75,7 +75,7 @@ def run(platform: Stack, number: int, rate: int | None, say: Say) -> dict[str, A
 def ready(platform: Stack, say: Say) -> Iterator[tuple[Stack, date]]:
     """Bring in what trades need, with simulators that answer at once; yield the platform and the open business day."""
     wanted_before = simulators.wanted(platform.folder)
-    day = _prepare(platform, say)
+    day = prepare(platform, say)
     run_simulators(platform.folder, SWITCHES)
     try:
         yield Stack.running(platform.folder), day
@@ -83,7 +83,7 @@ def ready(platform: Stack, say: Say) -> Iterator[tuple[Stack, date]]:
         run_simulators(platform.folder, wanted_before)
 
 
-def _prepare(platform: Stack, say: Say) -> date:
+def prepare(platform: Stack, say: Say) -> date:
     """Bring in what a firm needs, as far as it is not there, and return the open business day."""
     with platform.client("trade-capture", "operations") as client:
         open_days = _open_days(client)
