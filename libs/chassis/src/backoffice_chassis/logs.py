@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from opentelemetry import trace
-from structlog.types import EventDict, Processor
+from structlog.types import EventDict, ExcInfo, Processor
 
 from backoffice_chassis.settings import ServiceSettings
 
@@ -72,10 +72,27 @@ def _rendering(log_format: str) -> list[Processor]:
     if log_format == "console":
         plain = structlog.dev.plain_traceback
         return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
-    without_values = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [
-        structlog.processors.ExceptionRenderer(without_values),
+        structlog.processors.ExceptionRenderer(_without_values),
         structlog.processors.JSONRenderer(default=str),
+    ]
+
+
+def _without_values(exc_info: ExcInfo) -> list[dict[str, Any]]:
+    """Return an exception as JSON has it: no variables, and of its text the line before what a database or a validator
+    adds, which quotes rows and fields.
+    """
+    return _first_lines(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)(exc_info))
+
+
+def _first_lines(stacks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            **stack,
+            "exc_value": stack["exc_value"].partition("\n")[0],
+            "exceptions": [_first_lines(each) for each in stack["exceptions"]],
+        }
+        for stack in stacks
     ]
 
 

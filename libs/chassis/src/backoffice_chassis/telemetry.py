@@ -23,6 +23,7 @@ from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backoffice_chassis.masked_spans import MaskedSpans
 from backoffice_chassis.settings import ServiceSettings
 
 
@@ -69,7 +70,7 @@ def start_tracing(service: str, otlp_endpoint: str | None, sampler: Sampler) -> 
     tracing = TracerProvider(sampler=sampler, resource=_resource(service))
     if otlp_endpoint:
         exporter = OTLPSpanExporter(f"{otlp_endpoint.rstrip('/')}/v1/traces", timeout=5)
-        tracing.add_span_processor(BatchSpanProcessor(exporter))
+        tracing.add_span_processor(BatchSpanProcessor(MaskedSpans(exporter)))
     trace.set_tracer_provider(tracing)
     return tracing
 

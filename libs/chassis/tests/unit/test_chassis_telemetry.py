@@ -1,5 +1,6 @@
 """Logs carry what finds a trace again and nothing that is nobody's business; traces begin at the edge."""
 
+import contextlib
 import json
 import logging
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, StatusCode
 
 from backoffice_chassis import ServiceSettings, logs
+from backoffice_chassis.masked_spans import MaskedSpans
 from backoffice_chassis.telemetry import _sampler
 
 pytestmark = pytest.mark.unit
@@ -36,6 +38,10 @@ def logging_as_it_was() -> Iterator[None]:
     root.setLevel(level)
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
+
+
+def refuse(text: str) -> None:
+    raise ValueError(text)
 
 
 def last(capsys: Stderr) -> dict[str, object]:
@@ -86,6 +92,17 @@ def test_an_exception_shows_where_it_arose_but_no_values(capsys: Stderr) -> None
     assert "DE0212" not in written
 
 
+def test_what_a_database_or_a_validator_adds_below_an_error_is_not_written(capsys: Stderr) -> None:
+    logs.configure("ledger", settings())
+    try:
+        refuse("duplicate key\nDETAIL:  Key (account)=(DE02120300000000202051) already exists.")
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    written = capsys.readouterr().err
+    assert "duplicate key" in written
+    assert "DE0212" not in written
+
+
 def test_what_is_below_the_level_is_not_written(capsys: Stderr) -> None:
     logs.configure("ledger", settings(log_level="warning"))
     structlog.get_logger().info("posted")
@@ -121,3 +138,27 @@ def test_a_statement_of_nobody_begins_no_trace() -> None:
 
 def test_nothing_is_recorded_that_nobody_receives() -> None:
     assert spans_recorded(settings(trace_sample_ratio=Decimal(1)), SpanKind.SERVER) == 0
+
+
+def test_a_failed_span_tells_the_type_of_the_error_and_not_its_words() -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(MaskedSpans(exporter)))
+    with (
+        contextlib.suppress(ValueError),
+        provider.get_tracer("t").start_as_current_span("work", attributes={"trade": "T1"}),
+    ):
+        refuse("Key (account)=(DE02120300000000202051) already exists")
+    (span,) = exporter.get_finished_spans()
+    assert "DE0212" not in span.to_json()
+    assert span.status.status_code is StatusCode.ERROR
+    assert [dict(event.attributes or {}) for event in span.events] == [{"exception.type": "ValueError"}]
+    assert (span.name, dict(span.attributes or {})) == ("work", {"trade": "T1"})
+    assert span.end_time is not None
+
+
+def test_a_span_that_did_not_fail_is_sent_as_it_is() -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(MaskedSpans(exporter)))
+    provider.get_tracer("t").start_span("work").end()
+    (span,) = exporter.get_finished_spans()
+    assert span.status.status_code is StatusCode.UNSET

@@ -81,6 +81,27 @@ async def test_what_an_event_causes_belongs_to_its_trace(
     assert third is None
 
 
+async def test_the_statements_of_a_large_batch_are_in_nobodys_trace(
+    transactions: Transactions,
+    contract: Callable[..., type[Event]],
+    arrival: Callable[..., Record],
+    spans: InMemorySpanExporter,
+) -> None:
+    made, current = contract(), list[bool]()
+
+    async def look(_: Batch) -> None:
+        current.append(trace.get_current_span().is_recording())
+
+    spec = ConsumerSpec("test.traces", (made,), look)
+    processor = Processor(spec, transactions, DeadLetterCap())
+    for size in (telemetry.MAX_WITH_STATEMENTS, telemetry.MAX_WITH_STATEMENTS + 1):
+        events = [arrival(made(name=str(size), number=each)) for each in range(size - 1)]
+        await processor.process([traced(arrival(made(name="a", number=size)), SAMPLED), *events])
+    assert current == [True, False]
+    batches = [span for span in spans.get_finished_spans() if span.name == "process test.traces"]
+    assert len(batches) == 2, "a large batch has its span all the same"
+
+
 async def test_a_batch_without_sampled_events_makes_no_spans(
     transactions: Transactions,
     contract: Callable[..., type[Event]],

@@ -25,6 +25,10 @@ log: Final = logging.getLogger("backoffice.messaging")
 _tracer = trace.get_tracer("backoffice_events.messaging")
 
 MAX_LINKS: Final = 128
+MAX_WITH_STATEMENTS: Final = 100
+"""Events of the largest batch whose statements are traced. In a larger one they tell next to nothing of the one event
+whose trace they would be in; and at full load each batch has a sampled event, so that all SQL would be traced.
+"""
 MAX_REASON: Final = 300
 
 
@@ -100,26 +104,37 @@ def log_item(
 def batch_span(group: str, items: Sequence[Item]) -> Iterator[None]:
     """Span the work on a batch, linked to the sampled events in it, each of which has a span of its own trace.
 
-    What an event causes carries on from that span. The batch, and so its SQL, belongs to the trace of the first of
-    them: an event that is followed through a quiet platform has all of its statements in its own trace. A batch
-    without sampled events costs a look at each traceparent.
+    What an event causes carries on from that span. The batch belongs to the trace of the first of them, and so does
+    its SQL unless the batch is large: an event that is followed through a quiet platform has all of its statements in
+    its own trace. A batch without sampled events costs a look at each traceparent.
     """
     sampled = [(item, context) for item in items if (context := _sampled_context(item)) is not None]
     if not sampled:
         yield
         return
     spans = [_continue(group, item, context) for item, context in sampled]
-    links = [Link(context) for _, context in sampled[:MAX_LINKS]]
-    first = trace.set_span_in_context(spans[0])
-    name = f"process {group}"
+    batch = _begin(group, items, spans[0], [context for _, context in sampled])
     try:
-        with _tracer.start_as_current_span(name, first, kind=SpanKind.CONSUMER, links=links) as span:
-            span.set_attribute(metrics.GROUP, group)
-            span.set_attribute("messaging.batch.message_count", len(items))
+        with trace.use_span(batch) if len(items) <= MAX_WITH_STATEMENTS else contextlib.nullcontext():
             yield
     finally:
-        for span in spans:
+        for span in (batch, *spans):
             span.end()
+
+
+def _begin(
+    group: str, items: Sequence[Item], parent: trace.Span, sampled: Sequence[SpanContext]
+) -> trace.Span:
+    """Start the span of a batch."""
+    span = _tracer.start_span(
+        f"process {group}",
+        trace.set_span_in_context(parent),
+        kind=SpanKind.CONSUMER,
+        links=[Link(context) for context in sampled[:MAX_LINKS]],
+    )
+    span.set_attribute(metrics.GROUP, group)
+    span.set_attribute("messaging.batch.message_count", len(items))
+    return span
 
 
 def _sampled_context(item: Item) -> SpanContext | None:
