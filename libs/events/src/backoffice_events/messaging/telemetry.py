@@ -25,7 +25,7 @@ log: Final = logging.getLogger("backoffice.messaging")
 _tracer = trace.get_tracer("backoffice_events.messaging")
 
 MAX_LINKS: Final = 128
-MAX_WITH_STATEMENTS: Final = 100
+MAX_WITH_STATEMENTS: Final = 1_000
 """Events of the largest batch whose statements are traced. In a larger one they tell next to nothing of the one event
 whose trace they would be in; and at full load each batch has a sampled event, so that all SQL would be traced.
 """
