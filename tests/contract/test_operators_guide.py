@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "operators.md"
-OWN = {"trade-capture": TradeCaptureSettings, "hr": HrSettings}
+OWN: dict[str, type[ServiceSettings]] = {"trade-capture": TradeCaptureSettings, "hr": HrSettings}
 BEGIN, END = "<!-- settings -->\n", "<!-- /settings -->"
 
 

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from backoffice_cli.bench import flow
 from backoffice_cli.bench.trades import Cast, trades
-from backoffice_cli.platform import Platform
+from backoffice_cli.platform import Stack
 from backoffice_cli.stack.paths import repository_root
 from backoffice_cli.traces.client import trace_of
 from backoffice_cli.traces.publishing import publication_traced
@@ -23,7 +23,7 @@ ON_THE_ROAD = {"front-office", "trade-capture", "compliance", "settlement", "led
 
 
 @pytest.fixture(scope="module")
-def traces(platform: Platform) -> Sequence[Sequence[Span]]:
+def traces(platform: Stack) -> Sequence[Sequence[Span]]:
     """Publish some trades that settle at once, all traced, and return their traces when most have come to an end."""
     day = flow.prepare(platform, print)
     made = list(trades(Cast.shipped(repository_root() / "data"), day, flow.new_run(), TRADES))
@@ -64,7 +64,7 @@ def test_the_statements_of_every_service_are_in_a_trace(traces: Sequence[Sequenc
     assert with_statements == ON_THE_ROAD - {"front-office"}
 
 
-def test_it_is_found_by_the_trades_id_too(platform: Platform, traces: Sequence[Sequence[Span]]) -> None:
+def test_it_is_found_by_the_trades_id_too(platform: Stack, traces: Sequence[Sequence[Span]]) -> None:
     spans = next(filter(is_whole, traces))
     trade_id = next(span.key for span in spans if span.service == "compliance" and span.key)
     assert trace_of(platform, trade_id)[0].trace_id == spans[0].trace_id

@@ -264,7 +264,7 @@ _INSERT = (
     "INSERT INTO audit_entry SELECT '{new}', recorded_at, 'mallory', client, address, action, object_type, object_id,"
     " before, after, public_key, signature FROM audit_entry WHERE entry_id = '{second}'"
 )
-TAMPERINGS = {
+TAMPERINGS: dict[str, tuple[list[str], set[tuple[Kind, Any]]]] = {
     "changed": (
         ["UPDATE audit_entry SET subject = 'mallory' WHERE entry_id = '{second}'"],
         {(Kind.CHANGED, "second")},

@@ -42,7 +42,7 @@ class Scene:
             options=ConsumerOptions(**{**QUICK, **options}),
         )
 
-    def consumer(self, kind: type[Consumer] = Consumer, **options: Any) -> Consumer:
+    def consumer(self, kind: type[Any] = Consumer, **options: Any) -> Any:
         settings = ConsumerOptions(**{**QUICK, **options})
         return kind(self.spec, self.stage.transactions, Brokers(self.stage.kafka), settings)
 

@@ -183,7 +183,7 @@ async def test_what_its_own_process_committed_is_not_read_back(
 ) -> None:
     monkeypatch.setattr(relay_module, "POLL_SECONDS", 3600)
     made = await stage.contract(partitions=1)
-    read_back = []
+    read_back: list[Any] = []
 
     class Observed(Relay):
         async def _contents(self, connection: Any, waiting: Sequence[Any]) -> Any:

@@ -1,6 +1,6 @@
 """What a batch of trades leads to, on a real database."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -176,7 +176,7 @@ async def test_capture_amendment_and_cancellation_in_one_batch_leave_one_closed_
     trade = make_trade(trade_date=date(2019, 12, 31))
     amended = msgspec.structs.replace(trade, version=2, quantity=Decimal(50))
     cancelled = msgspec.structs.replace(amended, version=3)
-    published = await judged(
+    published: Sequence[Any] = await judged(
         TradeCaptured(trade=trade),
         TradeAmended(trade=amended),
         TradeCancelled(trade=cancelled, reason="bust"),

@@ -31,7 +31,7 @@ LINES = "INSERT INTO journal_line VALUES {lines}"
 
 def posting(**changes: Any) -> str:
     """Return the statement that posts one journal, right unless a change makes it wrong."""
-    fields = {
+    fields: dict[str, Any] = {
         "journal": new_id(),
         "event": new_id(),
         "kind": "TRADE_DATE",

@@ -33,7 +33,7 @@ class MemoryWorld:
 
     def __init__(self) -> None:
         self.case = Case(Settlement(TRADE))
-        self.unanswered: list[Event] = []
+        self.unanswered: list[CsdCancellationRequested | CsdInstructionSent] = []
         self._heard = 0
 
     def take(self, event: Event) -> None:
