@@ -15,6 +15,7 @@ from pathlib import Path
 SERVICES = ("trade_capture", "compliance", "settlement", "ledger", "hr")
 KAFKA_USERS = (*SERVICES, "front_office", "counterparties", "csd", "operator", "monitoring")
 ROLES = ("front-office", "operations", "finance", "compliance-officer", "hr", "auditor", "sre")
+WHOLE_FIRM = "whole-firm"  # Keycloak's role of who is limited to no part of it
 PEOPLE_PER_ROLE = 2  # four eyes need two people of one role
 LIMITS = {"entities": "[A-Z0-9]{18}[0-9]{2}", "books": "[^\\x00-\\x1f\\x7f]{1,140}"}
 """Claims that limit a token to a part of the firm, and what each of their values looks like."""
@@ -78,14 +79,14 @@ def realm(known: str) -> str:
             "realm": "backoffice",
             "enabled": True,
             "accessTokenLifespan": 900,
-            "roles": {"realm": [{"name": role} for role in ROLES]},
+            "roles": {"realm": [{"name": role} for role in (*ROLES, WHOLE_FIRM)]},
             "clients": [client_of_people(), *(client(name, person) for name, person in people.items())],
             "users": [
                 {
                     "username": f"service-account-{name}",
                     "enabled": True,
                     "serviceAccountClientId": name,
-                    "realmRoles": person["roles"],
+                    "realmRoles": [*person["roles"], *([] if is_limited(person) else [WHOLE_FIRM])],
                 }
                 for name, person in people.items()
             ],
@@ -100,6 +101,11 @@ def realm(known: str) -> str:
         },
         indent=1,
     )
+
+
+def is_limited(person: dict[str, object]) -> bool:
+    """Tell whether a client's tokens are for a part of the firm."""
+    return any(limit in person for limit in LIMITS)
 
 
 def client(name: str, person: dict[str, object]) -> dict[str, object]:
@@ -167,8 +173,8 @@ def mappers(claims: dict[str, tuple[str, dict[str, object]]]) -> list[dict[str, 
 
 
 def user_profile() -> dict[str, object]:
-    """Return what Keycloak keeps of a person. An attribute that is not declared it drops without a word, and a person
-    whose limits were dropped would see the whole firm; what limits somebody only administrators see and edit.
+    """Return what Keycloak keeps of a person. An attribute that is not declared it drops without a word; what limits
+    somebody only administrators see and edit.
     """
     everybody = {"view": ["admin", "user"], "edit": ["admin", "user"]}
     administrators = {"view": ["admin"], "edit": ["admin"]}

@@ -9,7 +9,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import tarfile
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,8 +54,7 @@ class Keycloak:
         """Return one that has never run, with a realm to import; fetch it the first time."""
         cache = user_cache() / f"keycloak-{DISTRIBUTION.version}"
         ensure([DISTRIBUTION], cache)
-        with tarfile.open(cache / DISTRIBUTION.filename) as archive:
-            archive.extractall(folder, filter="data")
+        shutil.unpack_archive(cache / DISTRIBUTION.filename, folder)
         home = folder / f"keycloak-{DISTRIBUTION.version}"
         imported = home / "data" / "import"
         imported.mkdir(parents=True)
@@ -175,11 +173,15 @@ class Administrator:
         return dict(found)
 
     def add_person(self, name: str, *roles: str, **limits: list[str]) -> str:
-        """Add somebody with roles and limits, and the password `<name>-s3cret`; return who they are, their `sub`."""
+        """Add somebody with roles and limits, and the password `<name>-s3cret`; return who they are, their `sub`.
+
+        Whoever has no limits is given the role for the whole firm.
+        """
         password = {"type": "password", "value": f"{name}-s3cret", "temporary": False}
         person = {"username": name, "enabled": True, "attributes": limits, "credentials": [password]}
         subject = self.add("/users", person)
-        self.add(f"/users/{subject}/role-mappings/realm", [self.get(f"/roles/{role}") for role in roles])
+        named = roles if limits else (*roles, "whole-firm")
+        self.add(f"/users/{subject}/role-mappings/realm", [self.get(f"/roles/{role}") for role in named])
         return subject
 
     def add_key(self, provider: str, algorithm: str, priority: int) -> str:

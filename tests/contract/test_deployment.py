@@ -14,6 +14,7 @@ import pytest
 import yaml
 from pydantic_settings import CliApp
 
+from backoffice_chassis.security.tokens import WHOLE_FIRM_ROLE
 from backoffice_cli.demo.run import COUNTERPARTIES, CSD
 from backoffice_cli.flow import Switches, command_line
 from backoffice_cli.platform import Platform
@@ -244,9 +245,9 @@ def test_keycloak_knows_the_clients_and_roles_of_the_local_issuer(tmp_path: Path
     }
     assert [each["clientId"] for each in realm["clients"] if each["publicClient"]] == ["people"]
     assert {each["serviceAccountClientId"]: each["realmRoles"] for each in realm["users"]} == {
-        name: client["roles"] for name, client in known.items()
+        name: [*client["roles"], WHOLE_FIRM_ROLE] for name, client in known.items()
     }
-    assert {role["name"] for role in realm["roles"]["realm"]} == set(ROLES)
+    assert {role["name"] for role in realm["roles"]["realm"]} == {*ROLES, WHOLE_FIRM_ROLE}
     [distribution] = read_lock(ROOT / "tools/keycloak.lock")
     assert PARTS["keycloak"]["image"].rpartition(":")[2] == distribution.version
     issuer = settings_file("keycloak")["BACKOFFICE_ISSUER_URL"]
@@ -275,6 +276,11 @@ def test_keycloak_limits_a_client_as_the_local_issuer_does(tmp_path: Path) -> No
         for each in realm["clients"]
     }
     assert said == {"limited": {"books": books, "entities": entities}, "free": {}, "people": {}}
+    assert {each["serviceAccountClientId"]: each["realmRoles"] for each in realm["users"]} == {
+        "limited": ["operations"],
+        "free": ["operations", WHOLE_FIRM_ROLE],
+    }
+    assert settings_file("keycloak")["BACKOFFICE_WHOLE_FIRM_BY_ROLE"] == "true"
 
 
 LISTENS = {

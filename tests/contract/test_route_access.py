@@ -101,6 +101,7 @@ async def application(service: Service, tokens: Tokens) -> AsyncIterator[FastAPI
             issuer_url=ISSUER,
             audience=service.settings.audience,
             leeway=timedelta(seconds=service.settings.clock_skew_seconds),
+            whole_firm_by_role=False,
             clock=service.clock,
         )
         yield create_app(service, replace(real, verifier=verifier))

@@ -14,7 +14,7 @@ ROW: Final = re.compile(
 )
 TEST: Final = re.compile(r"`(test_\w+)`")
 DEFINED: Final = re.compile(r"^(?:async )?def (test_\w+)\(", re.MULTILINE)
-FOLDERS: Final = ("libs", "services", "simulators", "cli", "tests")
+FOLDERS: Final = ("libs", "services", "simulators", "cli", "tests", "deploy")
 
 
 def defined() -> set[str]:

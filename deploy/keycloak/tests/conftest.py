@@ -79,6 +79,7 @@ def api(keycloak: Keycloak, database_url: str, tmp_path_factory: pytest.TempPath
         "BACKOFFICE_ISSUER_URL": keycloak.issuer,
         "BACKOFFICE_AUDIT_KEY": AUDIT_KEY.get_secret_value(),
         "BACKOFFICE_FIELD_KEYS": FIELD_KEYS.get_secret_value(),
+        "BACKOFFICE_WHOLE_FIRM_BY_ROLE": "true",
         "BACKOFFICE_HTTP_PORT": str(port),
     }
     log = tmp_path_factory.mktemp("api") / "log"

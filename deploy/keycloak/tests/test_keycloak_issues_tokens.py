@@ -81,6 +81,7 @@ async def judged(keycloak: Keycloak, clock: FixedClock) -> AsyncIterator[TokenVe
     settings = ServiceSettings(
         database_url="postgresql://nobody@127.0.0.1:9/none",
         issuer_url=keycloak.issuer,
+        whole_firm_by_role=True,
         audit_key=AUDIT_KEY,
         field_keys=FIELD_KEYS,
     )
@@ -206,6 +207,17 @@ def test_nobody_lifts_their_own_limits(keycloak: Keycloak, administrator: Admini
     kept = administrator.get(f"/users/{subject}")
     assert (kept["firstName"], kept["attributes"]) == ("Lena", {"books": BOOKS})
     assert claims_of(sign_in(keycloak, "lena")["access_token"])["books"] == BOOKS
+
+
+def test_an_emptied_limit_opens_nothing(keycloak: Keycloak, administrator: Administrator, api: str) -> None:
+    subject = administrator.add_person("emil", Role.OPERATIONS, books=BOOKS)
+    limited = sign_in(keycloak, "emil")["access_token"]
+    assert call(api, limited, "/reference/books").status_code == 200
+    administrator.change(f"/users/{subject}", attributes={})
+    emptied = sign_in(keycloak, "emil")["access_token"]
+    assert "books" not in claims_of(emptied)
+    answer = call(api, emptied, "/reference/books")
+    assert (answer.status_code, "lack 'whole-firm'" in answer.json()["detail"]) == (401, True)
 
 
 def test_what_is_no_entity_limits_nobody_by_mistake(administrator: Administrator) -> None:

@@ -25,6 +25,7 @@ URL = "http://issuer.test"
 OURS, OTHER = "529900HNOAA1KXQJUQ27", "549300HBJLRO8YFMI370"
 CLIENTS = {
     "desk": {"secret": "s3cret: ü", "subject": "olivia", "roles": ["operations", "unheard-of"]},
+    "firm": {"secret": "s3cret: ü", "subject": "fay", "roles": ["operations", "whole-firm"]},
     "outsourced": {
         "secret": "s3cret: ü",
         "subject": "otto",
@@ -38,7 +39,9 @@ CLIENTS = {
 class Issuer:
     """An issuer with one client, and a verifier that fetches its keys."""
 
-    def __init__(self, folder: Path, audience: str = "backoffice") -> None:
+    def __init__(
+        self, folder: Path, audience: str = "backoffice", *, whole_firm_by_role: bool = False
+    ) -> None:
         clients = folder / "clients.json"
         clients.write_text(json.dumps(CLIENTS))
         self.clock = FixedClock()
@@ -52,6 +55,7 @@ class Issuer:
             issuer_url=URL,
             audience="backoffice",
             leeway=timedelta(seconds=30),
+            whole_firm_by_role=whole_firm_by_role,
             clock=self.clock,
         )
 
@@ -125,6 +129,26 @@ async def test_a_limit_that_names_nothing_or_cannot_be_read_makes_the_token_wort
     assert "at least one, or be left out" in await issuer.refusal(key.sign({**claims, **limits}))
 
 
+async def test_where_a_firm_wants_it_said_a_token_without_limits_needs_the_role_for_that(
+    tmp_path: Path,
+) -> None:
+    issuer = Issuer(tmp_path, whole_firm_by_role=True)
+    async with issuer.http:
+        assert (await issuer.scope("firm")).whole_firm
+        assert await issuer.scope("firm", books=["B-1"]) == Scope(books=frozenset({"B-1"}))
+        assert await issuer.scope("outsourced") == Scope(frozenset({OURS}), frozenset({"B-1", "B 2"}))
+        assert "neither `entities` nor `books`" in await issuer.refusal(await issuer.token("desk"))
+
+
+@pytest.mark.parametrize("roles", ["whole-firm", None, {"whole-firm": True}, ["WHOLE-FIRM"]])
+async def test_roles_that_cannot_be_read_are_not_for_the_whole_firm(tmp_path: Path, roles: Any) -> None:
+    issuer = Issuer(tmp_path, whole_firm_by_role=True)
+    async with issuer.http:
+        claims = jwt.decode(await issuer.token("firm"), options={"verify_signature": False})
+        key = SigningKey.kept_in(issuer.settings.state_dir)
+        assert "neither `entities` nor `books`" in await issuer.refusal(key.sign({**claims, "roles": roles}))
+
+
 async def test_credentials_may_come_by_http_basic(issuer: Issuer) -> None:
     form = {"grant_type": "client_credentials"}
     answer = await issuer.http.post("/token", data=form, auth=("desk", "s3cret%3A+%C3%BC"))
@@ -185,6 +209,7 @@ async def test_a_token_for_another_audience_is_refused(issuer: Issuer, tmp_path:
             issuer_url=URL,
             audience="backoffice",
             leeway=timedelta(0),
+            whole_firm_by_role=False,
             clock=issuer.clock,
         )
         assert "'backoffice'" in await issuer.refusal(token)

@@ -52,6 +52,7 @@ async def open_resources(service: Service) -> AsyncIterator[Resources]:
             issuer_url=settings.issuer_url,
             audience=settings.audience,
             leeway=timedelta(seconds=settings.clock_skew_seconds),
+            whole_firm_by_role=settings.whole_firm_by_role,
             clock=service.clock,
         )
         messaging = Messaging(

@@ -158,6 +158,11 @@ class ServiceSettings(KafkaSettings):
         le=300,
         description="How far the issuer's clock and ours may differ when a token is judged.",
     )
+    whole_firm_by_role: bool = Field(
+        default=False,
+        description="Whether a token that names neither `entities` nor `books` needs `whole-firm` among its `roles`. "
+        "Without, such a token is for the whole firm.",
+    )
     audit_key: SigningKey | None = Field(
         default=None,
         description="The service's own Ed25519 private key for its audit log: 32 random bytes in base64, a secret. "

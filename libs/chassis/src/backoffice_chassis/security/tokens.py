@@ -13,6 +13,9 @@ from backoffice_chassis.security.keys import ALGORITHMS, IssuerKeys
 from backoffice_chassis.security.principal import Principal, Role
 from backoffice_chassis.security.scope import Scope
 
+WHOLE_FIRM_ROLE = "whole-firm"
+"""What an unlimited token has among its roles where a firm wants that said: no job, and no permission by itself."""
+
 _LONGEST_TOKEN = 8192
 _ROLES = {role.value: role for role in Role}
 _LEI = re.compile(r"[A-Z0-9]{18}[0-9]{2}")
@@ -23,12 +26,20 @@ class TokenVerifier:
     """Turns an Authorization header into the principal that it proves, or a 401 problem that says what is wrong."""
 
     def __init__(
-        self, keys: IssuerKeys, *, issuer_url: str, audience: str, leeway: timedelta, clock: Clock
+        self,
+        keys: IssuerKeys,
+        *,
+        issuer_url: str,
+        audience: str,
+        leeway: timedelta,
+        whole_firm_by_role: bool,
+        clock: Clock,
     ) -> None:
         self._keys = keys
         self._issuer_url = issuer_url
         self._audience = audience
         self._leeway = leeway.total_seconds()
+        self._whole_firm_by_role = whole_firm_by_role
         self._clock = clock
 
     async def principal(self, authorization: str | None) -> Principal:
@@ -40,7 +51,10 @@ class TokenVerifier:
             raise unauthenticated(f"The token is longer than {_LONGEST_TOKEN} characters.")
         claims = await self._claims(token.strip())
         self._check_times(claims)
-        return _principal_of(claims)
+        principal = _principal_of(claims)
+        if self._whole_firm_by_role and principal.scope.whole_firm:
+            _check_whole_firm(claims)
+        return principal
 
     async def _claims(self, token: str) -> dict[str, Any]:
         try:
@@ -102,6 +116,15 @@ def _scope_of(claims: dict[str, Any]) -> Scope:
         entities=_limit(claims, "entities", _LEI, "LEIs of the firm's own legal entities"),
         books=_limit(claims, "books", _BOOK, "ids of books"),
     )
+
+
+def _check_whole_firm(claims: dict[str, Any]) -> None:
+    roles = claims.get("roles")
+    if not isinstance(roles, list) or WHOLE_FIRM_ROLE not in roles:
+        raise unauthenticated(
+            f"The token names neither `entities` nor `books`, and its `roles` lack {WHOLE_FIRM_ROLE!r}, by which it "
+            "would be for the whole firm: ask whoever gives out roles for one or the other."
+        )
 
 
 def _limit(claims: dict[str, Any], name: str, form: re.Pattern[str], what: str) -> frozenset[str] | None:
