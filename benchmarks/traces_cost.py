@@ -8,6 +8,7 @@ which knows no traces: where it is far from 1, the machine changed its pace, and
 """
 
 import argparse
+import contextlib
 import json
 import math
 import statistics
@@ -25,13 +26,11 @@ TAKES_TRACES: Final = "traces"
 def measured_in_turns(state: Path, pairs: int, trades: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Return what each pair of runs said, without traces and with. Every other pair begins with traces."""
     without, traced = state / "without", state / "with"
-    backoffice("up", "--state", without)
-    backoffice("up", "--traces", "--state", traced)
-    try:
+    with contextlib.ExitStack() as up:
+        for stack, switches in ((without, []), (traced, ["--traces"])):
+            up.callback(backoffice, "down", "--state", stack)
+            backoffice("up", *switches, "--state", stack)
         return [in_turn(without, traced, trades, traced_first=bool(pair % 2)) for pair in range(pairs)]
-    finally:
-        backoffice("down", "--state", without)
-        backoffice("down", "--state", traced)
 
 
 def in_turn(

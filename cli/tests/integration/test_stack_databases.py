@@ -5,6 +5,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from backoffice_cli.stack.databases import grant_connect
 from backoffice_cli.stack.testing import Migrated, PostgresServer
 
 pytestmark = pytest.mark.integration
@@ -70,6 +71,22 @@ async def test_the_run_time_role_cannot_define_or_empty_tables(
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await connection.execute(statement)
     await connection.close()
+
+
+async def test_preparing_a_database_again_takes_back_what_an_earlier_release_gave(
+    postgres: PostgresServer, migrated_database: Migrated, migrations: Path
+) -> None:
+    url = await migrated_database(migrations)
+    database, role = url.rpartition("/")[2], url.partition("://")[2].partition(":")[0]
+    admin = await asyncpg.connect(postgres.admin_url)
+    await admin.execute(f"GRANT TEMPORARY ON DATABASE {database} TO {role}")
+    connection = await connect(url)
+    await connection.execute("CREATE TEMPORARY TABLE given (id int)")
+    await grant_connect(admin, database, f"{role}_owner", role)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await connection.execute("CREATE TEMPORARY TABLE taken (id int)")
+    await connection.close()
+    await admin.close()
 
 
 async def test_no_role_reaches_the_database_of_another_service(
