@@ -1,5 +1,6 @@
 """What front-office applications publish."""
 
+import inspect
 from datetime import date
 from decimal import Decimal
 
@@ -45,7 +46,7 @@ class _ExecutedTerms(Event, frozen=True, kw_only=True):
 class TradeExecuted(_ExecutedTerms, frozen=True, kw_only=True):
     """A trade was done (version 1)."""
 
-    __doc__ = f"{__doc__}\n\n{_ExecutedTerms.__doc__}"
+    __doc__ = f"{__doc__}\n\n{inspect.getdoc(_ExecutedTerms)}"
 
 
 @event(
@@ -54,7 +55,7 @@ class TradeExecuted(_ExecutedTerms, frozen=True, kw_only=True):
 class TradeCorrected(_ExecutedTerms, frozen=True, kw_only=True):
     """A trade's terms were wrong; these, all of them stated again, replace them (version 2 and up)."""
 
-    __doc__ = f"{__doc__}\n\n{_ExecutedTerms.__doc__}"
+    __doc__ = f"{__doc__}\n\n{inspect.getdoc(_ExecutedTerms)}"
 
 
 @event("backoffice.frontoffice.trade-busted.v1", FRONTOFFICE_TRADES, key=("source_system", "trade_reference"))
