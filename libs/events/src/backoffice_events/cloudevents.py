@@ -4,7 +4,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from functools import cache, lru_cache
 from typing import Any, Final, Generic, TypeVar
 
@@ -273,6 +273,10 @@ def _time(text: str) -> datetime:
         raise UndecodableError(f"header ce_time is not an RFC 3339 timestamp: {text[:40]}") from None
     if time.tzinfo is None:
         raise UndecodableError(f"header ce_time has no time zone: {text}")
+    if (
+        not MINYEAR < time.year < MAXYEAR
+    ):  # its offset may lead to a day that neither Python nor a calendar has
+        raise UndecodableError(f"header ce_time lies outside of all calendars: {text}")
     return time
 
 

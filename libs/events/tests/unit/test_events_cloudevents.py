@@ -128,6 +128,14 @@ def test_each_required_attribute_is_missed_by_name(name: str) -> None:
         decode(record_of(execution(), headers=headers))
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-00:01"])
+def test_a_time_that_is_none_in_utc_is_undecodable(time: str) -> None:
+    record = record_of(execution())
+    headers = [(name, time.encode() if name == "ce_time" else value) for name, value in record.headers]
+    with pytest.raises(UndecodableError, match="ce_time lies outside of all calendars"):
+        decode(record_of(execution(), headers=headers))
+
+
 def with_value(change: Callable[[bytes], bytes]) -> Record:
     record = record_of(execution())
     assert record.value is not None

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from backoffice_events.contracts.reference import BusinessDayClosed, BusinessDayOpened, BusinessDayStatus
-from ledger.business_days.domain import closed_through, first_open_day, latest
+from ledger.business_days.domain import closed_through, first_open_day, has_neighbours, latest
 
 pytestmark = pytest.mark.unit
 
@@ -30,6 +30,12 @@ def test_an_open_day_closes_all_days_before_it() -> None:
 
 def test_a_closed_day_takes_no_more_postings() -> None:
     assert closed_through(closed("US", FRIDAY, 2)) == FRIDAY
+
+
+@pytest.mark.parametrize("day", [date.min, date.max, date(1, 12, 31), date(9999, 1, 1)])
+def test_a_day_at_the_end_of_time_has_no_neighbours(day: date) -> None:
+    assert not has_neighbours(day)
+    assert has_neighbours(FRIDAY)
 
 
 def test_the_open_day_takes_postings() -> None:

@@ -5,12 +5,20 @@ from typing import Final
 from backoffice_events.contracts.reference import BusinessDayClosed, BusinessDayOpened
 from backoffice_events.messaging import Batch, ConsumerSpec, Projection
 from ledger.business_days import repository
-from ledger.business_days.domain import latest
+from ledger.business_days.domain import has_neighbours, latest
 
 
 async def follow(batch: Batch) -> None:
     """Open and close days to postings."""
-    await repository.take(batch.connection, latest(received.event for received in batch.events))
+    days = []
+    for received in batch.events:
+        if has_neighbours(received.event.business_date):
+            days.append(received.event)
+        else:
+            batch.refuse(
+                received, f"business_date {received.event.business_date} lies outside of all calendars"
+            )
+    await repository.take(batch.connection, latest(days))
 
 
 _DAYS: Final = Projection(
