@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from backoffice_events.contracts.reference import BusinessDayClosed, BusinessDayOpened, BusinessDayStatus
-from ledger.business_days.domain import closed_through, first_open_day, has_neighbours, latest
+from ledger.business_days.domain import closed_through, first_open_day, latest
 
 pytestmark = pytest.mark.unit
 
@@ -33,9 +33,9 @@ def test_a_closed_day_takes_no_more_postings() -> None:
 
 
 @pytest.mark.parametrize("day", [date.min, date.max, date(1, 12, 31), date(9999, 1, 1)])
-def test_a_day_at_the_end_of_time_has_no_neighbours(day: date) -> None:
-    assert not has_neighbours(day)
-    assert has_neighbours(FRIDAY)
+def test_no_calendar_has_a_day_at_the_end_of_time(day: date) -> None:
+    assert not opened("US", day, 1).is_in_calendars
+    assert opened("US", FRIDAY, 1).is_in_calendars
 
 
 def test_the_open_day_takes_postings() -> None:

@@ -1,6 +1,6 @@
 """Reference data, owned by trade-capture and published whole: the latest event of a key is its state."""
 
-from datetime import date
+from datetime import MAXYEAR, MINYEAR, date
 from decimal import Decimal
 from enum import StrEnum
 
@@ -136,6 +136,11 @@ class _BusinessDay(Event, frozen=True, kw_only=True):
     business_date: date
     version: Int
     status: BusinessDayStatus
+
+    @property
+    def is_in_calendars(self) -> bool:
+        """Tell whether a calendar may have the day and both its neighbours: none has the first or last year of all."""
+        return MINYEAR < self.business_date.year < MAXYEAR
 
 
 @event("backoffice.reference.business-day-opened.v1", REFERENCE_BUSINESS_DAYS, key="calendar")

@@ -1,7 +1,7 @@
 """Which day of the books is the first that takes postings."""
 
 from collections.abc import Iterable
-from datetime import MAXYEAR, MINYEAR, date, timedelta
+from datetime import date, timedelta
 from typing import TypeVar
 
 from backoffice_events.contracts.reference import BusinessDayClosed, BusinessDayOpened, BusinessDayStatus
@@ -19,11 +19,6 @@ def latest(days: Iterable[BusinessDay]) -> list[BusinessDay]:
         if day.calendar not in newest or day.version > newest[day.calendar].version:
             newest[day.calendar] = day
     return list(newest.values())
-
-
-def has_neighbours(day: date) -> bool:
-    """Tell whether there are days before and after a day: no calendar reaches into the first or last year of all."""
-    return MINYEAR < day.year < MAXYEAR
 
 
 def closed_through(day: BusinessDay) -> date:

@@ -5,14 +5,14 @@ from typing import Final
 from backoffice_events.contracts.reference import BusinessDayClosed, BusinessDayOpened
 from backoffice_events.messaging import Batch, ConsumerSpec, Projection
 from ledger.business_days import repository
-from ledger.business_days.domain import has_neighbours, latest
+from ledger.business_days.domain import latest
 
 
 async def follow(batch: Batch) -> None:
     """Open and close days to postings."""
     days = []
     for received in batch.events:
-        if has_neighbours(received.event.business_date):
+        if received.event.is_in_calendars:
             days.append(received.event)
         else:
             batch.refuse(

@@ -16,6 +16,9 @@ async def take_business_days(batch: Batch) -> None:
     """Record each step of a calendar's day and act on the settlements that are due by then."""
     for received in batch.events:
         day = received.event
+        if not day.is_in_calendars:
+            batch.refuse(received, f"business_date {day.business_date} lies outside of all calendars")
+            continue
         await business_days.record(batch.connection, day, batch.now)
         closing = isinstance(day, BusinessDayClosed)
         await _review_due(batch, received, day.calendar, day.business_date, closing=closing)
