@@ -45,12 +45,13 @@ FAILS: Final = METRICS.gauge(
     " `other`: none, or one that is no code.",
 )
 
+# The driver keeps the first and the last day of all as infinite: from those no days are counted.
 _DAYS: Final = (
     "SELECT calendar, max(business_date) AS today FROM business_day WHERE status = 'OPEN' GROUP BY calendar"
 )
 _OPEN_TRADES: Final = text(
     f"""
-    SELECT state, confirmation, today - trade_date AS days, count(*) AS number
+    SELECT state, confirmation, CASE WHEN isfinite(trade_date) THEN today - trade_date END AS days, count(*) AS number
     FROM (
         SELECT state, settlement_calendar, trade_date,
                CASE WHEN confirmed_trade_version < trade_version THEN 'UNCONFIRMED'
@@ -66,7 +67,8 @@ _OPEN_TRADES: Final = text(
 _OPEN_EXCEPTIONS: Final = text(
     f"""
     SELECT kind, coalesce(settlement_reason, matching_reason, processing_reason) AS reason,
-           today - open_exception.settlement_date AS days, count(*) AS number
+           CASE WHEN isfinite(open_exception.settlement_date) THEN today - open_exception.settlement_date END AS days,
+           count(*) AS number
     FROM (
         SELECT kind, instruction_id, settlement_calendar, settlement_date
         FROM settlement_exception WHERE status = 'OPEN' LIMIT {MOST_ROWS}

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 
+import msgspec
 import pytest
 import settlement_samples as a
 from settlement_world import World
@@ -77,3 +78,15 @@ async def test_before_its_settlement_date_an_exception_is_not_due(world: World) 
     await world.csd(a.status_advice(await instructed(world, a.trade()), a.ACCEPTED + a.UNMATCHED))
     await measured(world)
     assert counted(EXCEPTIONS) == {("UNMATCHED", "not due"): 1}
+
+
+@pytest.mark.parametrize("day", [date.min, date.max])
+async def test_a_trade_at_the_end_of_time_is_counted_and_keeps_nothing_else_from_being(
+    world: World, day: date
+) -> None:
+    await world.day(a.opened(WEDNESDAY))
+    stray = msgspec.structs.replace(a.trade(), trade_date=day)
+    await world.facts(a.captured(stray), a.captured(a.trade()))
+    await measured(world)
+    assert counted(TRADES) == {("AWAITING_INSTRUCTION",): 2}
+    assert counted(UNCONFIRMED) == {("UNCONFIRMED", "0"): 1, ("UNCONFIRMED", "2-4"): 1}
