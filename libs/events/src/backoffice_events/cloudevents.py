@@ -273,9 +273,8 @@ def _time(text: str) -> datetime:
         raise UndecodableError(f"header ce_time is not an RFC 3339 timestamp: {text[:40]}") from None
     if time.tzinfo is None:
         raise UndecodableError(f"header ce_time has no time zone: {text}")
-    if (
-        not MINYEAR < time.year < MAXYEAR
-    ):  # its offset may lead to a day that neither Python nor a calendar has
+    # There an offset may lead to a day that neither Python nor a calendar has.
+    if not MINYEAR < time.year < MAXYEAR:
         raise UndecodableError(f"header ce_time lies outside of all calendars: {text}")
     return time
 
