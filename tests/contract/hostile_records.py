@@ -159,9 +159,11 @@ def _plainest(kind: types.Type, name: str) -> Any:
 
 
 def _json_records(contract: type[Event]) -> st.SearchStrategy[Record]:
+    values = _struct(types.type_info(contract))
+
     @st.composite
     def record(draw: Draw) -> Record:
-        value = draw(_struct(types.type_info(contract)))
+        value = draw(values)
         for _ in range(draw(st.sampled_from(_FAULTS_EACH))):
             value = draw(_with_odd_field(value))
         return _record(draw, contract, _key_of(contract, value), json.dumps(value).encode())
@@ -182,15 +184,12 @@ def _document_records(contract: type[Event], documents: Sequence[bytes]) -> st.S
 
 
 def _record(draw: Draw, contract: type[Event], key: str, value: bytes) -> Record:
-    event_id = str(draw(_seldom(st.sampled_from([TRADES[0], "e-1", "x" * 255]), st.uuids(version=4))))
-    moment = st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
-    time = draw(_seldom(moment, st.just("2026-11-23T15:00:00+00:00")))
     headers = [
         ("ce_specversion", b"1.0"),
-        ("ce_id", event_id.encode()),
+        ("ce_id", str(draw(_EVENT_IDS)).encode()),
         ("ce_type", contract.event_type.encode()),
         ("ce_source", _SENDER.encode()),
-        ("ce_time", time.encode()),
+        ("ce_time", draw(_TIMES).encode()),
         ("content-type", contract.content_type.encode()),
     ]
     return Record(contract.topic.name, key.encode(errors="surrogatepass"), value, headers)
@@ -214,6 +213,11 @@ def _seldom(odd: st.SearchStrategy[Any], usual: st.SearchStrategy[Any]) -> st.Se
     return st.integers(0, _SELDOM - 1).flatmap(lambda dice: usual if dice else odd)
 
 
+_MOMENTS: Final = st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
+_EVENT_IDS: Final = _seldom(st.sampled_from([TRADES[0], "e-1", "x" * 255]), st.uuids(version=4))
+_TIMES: Final = _seldom(_MOMENTS, st.just("2026-11-23T15:00:00+00:00"))
+
+
 def _typed(kind: types.Type) -> st.SearchStrategy[Any]:
     """Return whatever JSON a type takes."""
     return _OF_TYPE[type(kind)](kind)
@@ -225,7 +229,7 @@ _OF_TYPE: Final[Mapping[type[types.Type], Callable[[Any], st.SearchStrategy[Any]
     types.IntType: lambda kind: st.integers(kind.ge, kind.le),
     types.DecimalType: lambda _: st.decimals(-_MOST, _MOST, places=FRACTION_DIGITS).map("{:f}".format),
     types.DateType: lambda _: st.dates().map(date.isoformat),
-    types.DateTimeType: lambda _: st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
+    types.DateTimeType: lambda _: _MOMENTS,
     types.EnumType: lambda kind: st.sampled_from([choice.value for choice in kind.cls]),
     types.BoolType: lambda _: st.booleans(),
     types.NoneType: lambda _: st.none(),
