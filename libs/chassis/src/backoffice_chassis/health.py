@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
-from backoffice_chassis import migrations
+from backoffice_chassis.revisions import Revisions, found_in
 from backoffice_chassis.secrecy import keys
 from backoffice_events.messaging import Transactions
 
@@ -60,11 +60,12 @@ def health_router(health: Health) -> APIRouter:
 
 def database_check(transactions: Transactions, folder: Path) -> Check:
     """Return a check that the database answers, has the schema that this release runs on, and can be decrypted."""
+    revisions = Revisions.of(folder)
 
     async def check() -> str | None:
         try:
             async with transactions.engine.connect() as connection:
-                if not await migrations.is_current(connection, folder):
+                if not revisions.runs_on(await found_in(connection)):
                     return "is not migrated: run `migrate`"
                 missing = await keys.missing_versions(connection)
         except (SQLAlchemyError, OSError) as error:

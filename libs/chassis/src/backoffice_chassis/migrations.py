@@ -10,9 +10,8 @@ from alembic import command, context
 from alembic.config import Config
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from backoffice_chassis.settings import for_asyncpg
@@ -72,17 +71,6 @@ def from_nothing(op: Operations | Any) -> bool:
     """Return whether the upgrade in hand began with an empty database, so that no older release runs on it."""
     config = op.get_context().config
     return bool(config and config.attributes[_FROM_NOTHING])
-
-
-async def is_current(connection: AsyncConnection, migrations: Path) -> bool:
-    """Return whether the schema is one that this release runs on: at its head, or moved on by a newer release."""
-    scripts = ScriptDirectory.from_config(_config(migrations, ""))
-    try:
-        found = set((await connection.execute(sa.text("SELECT version_num FROM alembic_version"))).scalars())
-    except sa.exc.ProgrammingError:
-        return False
-    known = {script.revision for script in scripts.walk_revisions()}
-    return found == set(scripts.get_heads()) or (bool(found) and not found & known)
 
 
 def _config(migrations: Path, database_url: str, schema: str | None = None) -> Config:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import structlog
 from pydantic import ValidationError
 
-from backoffice_chassis import logs, migrations
-from backoffice_chassis.replay import command as replay
+from backoffice_chassis import logs
 from backoffice_chassis.runtime import serve
 from backoffice_chassis.secrecy import command as keys
 from backoffice_chassis.service import Service
@@ -48,7 +47,7 @@ def run(build: Callable[[], Service]) -> None:
     if command == "migrate":
         _migrate(service)
     elif command == "replay":
-        raise SystemExit(replay.main(service, arguments[0]))
+        raise SystemExit(_replay(service, arguments[0]))
     elif command == "keys":
         _require(service.settings.required_field_keys)
         raise SystemExit(keys.main(service, arguments[0]))
@@ -59,9 +58,17 @@ def run(build: Callable[[], Service]) -> None:
 
 
 def _migrate(service: Service) -> None:
+    from backoffice_chassis import migrations  # noqa: PLC0415  Alembic: 9 MB that no service needs while it runs
+
     settings = service.settings
     migrations.upgrade(service.migrations, settings.migration_database_url or settings.database_url)
     log.info("database is at the newest schema")
+
+
+def _replay(service: Service, group: str) -> int:
+    from backoffice_chassis.replay import command  # noqa: PLC0415  migrates its own schema: as above
+
+    return command.main(service, group)
 
 
 def _require(setting: Callable[[], str]) -> None:

@@ -19,6 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 
 from backoffice_chassis.testing import AUDIT_KEY, FIELD_KEYS
+from backoffice_cli.stack.testing import PostgresServer
 from backoffice_events.brokers import Brokers
 from backoffice_events.contracts.reference import BusinessDayOpened, BusinessDayStatus
 from backoffice_events.publisher import Publisher
@@ -191,6 +192,13 @@ async def test_without_the_broker_consumers_are_what_is_not_ready(database_url: 
         await process.until("/livez", 200)
         assert (await process.stop())[0] == 0
     assert set(answer.json()["failures"]) <= {"consumers", "database"}
+
+
+async def test_a_database_without_tables_is_told_to_be_migrated(postgres: PostgresServer) -> None:
+    async with service("api", postgres.url("postgres", "postgres"), "127.0.0.1:1") as process:
+        answer = await process.until("/readyz", 503)
+        assert (await process.stop())[0] == 0
+    assert answer.json()["failures"]["database"] == "is not migrated: run `migrate`"
 
 
 @pytest.mark.parametrize("command", ["all", "api", "worker"])
