@@ -11,7 +11,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 -- that is to be found out
 import ensurepip  # noqa: F401  Debian splits it off: the import is the test
 import venv  # noqa: F401
 
-ROUNDS = 15
+ROUNDS = 8
 
 
 class Leg:

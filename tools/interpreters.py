@@ -15,8 +15,8 @@ NAMES = ("python3", "python3.14", "python3.13", "python3.12", "python3.11", "pyt
 SPEED = Path(__file__).parent / "interpreter_speed.py"
 CLEARLY = 0.9
 """The share of another's time below which an interpreter is clearly faster: less could be chance."""
-TURNS = 2
-"""Each is measured that often, one after the other: the first on a cold machine is slower than it is."""
+TURNS = 5
+"""Each is measured that often, by turns: a cold or busy machine makes one reading slower than the next by a fifth."""
 
 
 def found() -> Iterator[Path]:
