@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import httpx
 import msgspec
 
-from backoffice_cli.platform import Platform, body_of
+from backoffice_cli.platform import TIMEOUT_SECONDS, Platform, body_of
 from backoffice_cli.reconciliation.per_trade import last_instruction
 from backoffice_cli.reconciliation.records import (
     Booked,
@@ -33,6 +33,8 @@ PAGE = 1000
 ROLE = "auditor"
 _AT_ONCE = 8
 _TRIES = 4
+_TOTALS_SECONDS = 3600
+"""The most that a service may be given to add up whole tables: `BACKOFFICE_REPORT_TIMEOUT_SECONDS` says how much."""
 
 T = TypeVar("T")
 
@@ -81,10 +83,10 @@ async def _sides(platform: Platform, clients: dict[str, httpx.AsyncClient]) -> S
     dead_letters = start(every(capture, "/messaging/dead-letters", DeadLetter))
     decisions = start(every(clients["compliance"], "/decisions", Decision, latest="true"))
     settlements = start(every(settlement, "/settlements", Settlement))
-    totals = start(one(settlement, "/control-totals", _Totals))
+    totals = start(_totals(settlement, _Totals))
     booked = start(every(ledger, "/trades", Booked))
     positions = start(every(ledger, "/positions", Position))
-    controls = start(one(ledger, "/control-totals", LedgerControls))
+    controls = start(_totals(ledger, LedgerControls))
     messaging = {name: start(one(client, "/messaging/status", Messaging)) for name, client in clients.items()}
     services = (captured, repairs, dead_letters, decisions, settlements, totals, booked, positions, controls)
     await asyncio.gather(published, *services, *messaging.values())
@@ -123,15 +125,23 @@ async def one(client: httpx.AsyncClient, path: str, kind: type[T]) -> T:
     return msgspec.json.decode(await _content(client, path, {}), type=kind)
 
 
-async def _content(client: httpx.AsyncClient, path: str, params: Mapping[str, str]) -> bytes:
+async def _totals(client: httpx.AsyncClient, kind: type[T]) -> T:
+    """Return a service's control totals, however long it adds them up."""
+    content = await _content(client, "/control-totals", {}, _TOTALS_SECONDS)
+    return msgspec.json.decode(content, type=kind)
+
+
+async def _content(
+    client: httpx.AsyncClient, path: str, params: Mapping[str, str], patience: int = TIMEOUT_SECONDS
+) -> bytes:
     """Return an answer. A service with its hands full, or without its database for a moment, says when to ask again."""
-    response = await client.get(path, params=params)
+    response = await client.get(path, params=params, timeout=patience)
     for _ in range(_TRIES - 1):
         seconds = response.headers.get("Retry-After", "")
         if response.is_success or not seconds.isdecimal():
             break
         await asyncio.sleep(int(seconds))
-        response = await client.get(path, params=params)
+        response = await client.get(path, params=params, timeout=patience)
     if not response.is_success:
         body_of(response)
     return response.content

@@ -37,7 +37,7 @@ SETTINGS: Mapping[str, str] = {
     # Outboxes want a vacuum every few seconds, also while the largest tables have theirs.
     "autovacuum_naptime": "15s",
     "autovacuum_max_workers": "5",
-    # Whole tables are looked at again as they grow; a tenth of the usual sample tells of ids, dates and amounts as much.
+    # Growing tables are sampled again and again: a tenth of the usual sample tells of ids, dates and amounts as much.
     "default_statistics_target": "10",
     # Statements are short and come by the thousand: none is worth compiling, in particular not on a wrong estimate.
     "jit": "off",

@@ -12,7 +12,7 @@ from .http.problems import (
     not_found,
     precondition_failed,
 )
-from .http.routing import Router, Unit, unit_of_work
+from .http.routing import ReportRoute, Router, Unit, unit_of_work
 from .http.versions import IfMatch, RequiredIfMatch, check_version, etag
 from .measuring import MOST_ROWS, age_label, measuring
 from .process import run
@@ -38,6 +38,7 @@ __all__ = [
     "Permission",
     "Principal",
     "Problem",
+    "ReportRoute",
     "RequiredIfMatch",
     "Role",
     "Router",

@@ -16,10 +16,18 @@ def create_engine(settings: ServiceSettings, *, application_name: str) -> AsyncE
     A statement that outlives a request is cancelled by the server; a transaction left idle is ended by it. A server
     that went away without a word is given up soon after that.
     """
-    timeout = settings.request_timeout_seconds
+    return _engine(settings, application_name, settings.request_timeout_seconds, settings.database_pool_size)
+
+
+def create_report_engine(settings: ServiceSettings, *, application_name: str) -> AsyncEngine:
+    """Return the engine for what reads whole tables: one connection, and the time of a report."""
+    return _engine(settings, application_name, settings.report_timeout_seconds, 1)
+
+
+def _engine(settings: ServiceSettings, application_name: str, timeout: int, connections: int) -> AsyncEngine:
     return create_async_engine(
         settings.database_url,
-        pool_size=settings.database_pool_size,
+        pool_size=connections,
         max_overflow=0,
         hide_parameters=True,
         pool_timeout=min(timeout, 10),

@@ -11,7 +11,7 @@ from fastapi import Request
 from backoffice_chassis.approvals.dead_letters import discarding
 from backoffice_chassis.approvals.kinds import ApprovalKinds
 from backoffice_chassis.audit.keys import Signer
-from backoffice_chassis.database import create_engine
+from backoffice_chassis.database import create_engine, create_report_engine
 from backoffice_chassis.http.admission import Admission
 from backoffice_chassis.security.keys import IssuerKeys
 from backoffice_chassis.security.tokens import TokenVerifier
@@ -24,11 +24,15 @@ from backoffice_events.messaging.runtime import Messaging
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Made once for a process and handed to everything that needs it. service: its name."""
+    """Made once for a process and handed to everything that needs it. service: its name.
+
+    reports: to the database for what reads whole tables, so that it keeps nobody else from a connection.
+    """
 
     service: str
     settings: ServiceSettings
     messaging: Messaging
+    reports: Transactions
     verifier: TokenVerifier
     admission: Admission
     signer: Signer
@@ -36,7 +40,7 @@ class Resources:
 
     @property
     def transactions(self) -> Transactions:
-        """The only way to the database."""
+        """To the database for everything else."""
         return self.messaging.transactions
 
 
@@ -46,6 +50,7 @@ async def open_resources(service: Service) -> AsyncIterator[Resources]:
     settings = service.settings
     signer = Signer(settings.required_audit_key())
     engine = create_engine(settings, application_name=f"backoffice-{service.name}")
+    report_engine = create_report_engine(settings, application_name=f"backoffice-{service.name}-report")
     async with httpx.AsyncClient(timeout=5) as http:
         verifier = TokenVerifier(
             IssuerKeys(settings.issuer_url, http, service.clock),
@@ -63,13 +68,15 @@ async def open_resources(service: Service) -> AsyncIterator[Resources]:
             consumers=service.consumers,
             options=ConsumerOptions(stall=settings.stuck_after_seconds),
         )
+        reports = Transactions(report_engine, source=service.source, clock=service.clock.now)
         approvals = ApprovalKinds([*service.approvals, discarding(messaging.redriver)])
         try:
             yield Resources(
-                service.name, settings, messaging, verifier, Admission(settings), signer, approvals
+                service.name, settings, messaging, reports, verifier, Admission(settings), signer, approvals
             )
         finally:
             await engine.dispose()
+            await report_engine.dispose()
 
 
 def resources_of(request: Request) -> Resources:

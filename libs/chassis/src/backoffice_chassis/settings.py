@@ -205,6 +205,13 @@ class ServiceSettings(KafkaSettings):
     request_timeout_seconds: int = Field(
         default=30, ge=1, le=600, description="A request that takes longer is rolled back and answered 503."
     )
+    report_timeout_seconds: int = Field(
+        default=600,
+        ge=1,
+        le=3600,
+        description="The same for a request that reads whole tables, such as control totals; a process answers one of"
+        " them at a time, over a database connection of its own.",
+    )
     shutdown_timeout_seconds: int = Field(
         default=10, ge=1, le=300, description="How long work in hand may take to finish after SIGTERM."
     )

@@ -58,6 +58,44 @@ async def test_a_full_process_turns_requests_away_and_serves_again_once_it_has_r
         assert (await client.get("/notes")).status_code == 200
 
 
+@asynccontextmanager
+async def locked_notes(sample: Service) -> AsyncIterator[asyncpg.Connection]:
+    """Keep everybody from reading notes; yield a connection that sees who waits."""
+    url = sample.settings.database_url.replace("+asyncpg", "")
+    holder, watcher = await asyncpg.connect(url), await asyncpg.connect(url)
+    try:
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE note IN ACCESS EXCLUSIVE MODE")
+            yield watcher
+    finally:
+        await holder.close()
+        await watcher.close()
+
+
+async def test_a_report_may_take_longer_than_other_requests(sample: Service) -> None:
+    async with bounded(sample, request_timeout_seconds=1) as client:
+        async with locked_notes(sample) as watcher:
+            report = asyncio.create_task(client.get("/note-totals"))
+            while not await watcher.fetchval(WAITING):
+                pass
+            answer = await client.get("/notes")
+            assert (answer.status_code, answer.json()["type"]) == (503, "/problems/request-timeout")
+            assert not report.done()
+        assert (await report).json() == {"notes": 0}
+
+
+async def test_a_report_is_bounded_too_and_leaves_other_requests_their_connections(sample: Service) -> None:
+    async with (
+        bounded(sample, report_timeout_seconds=1, database_pool_size=1) as client,
+        locked_notes(sample) as watcher,
+    ):
+        reports = [asyncio.create_task(client.get("/note-totals")) for _ in range(2)]
+        while not await watcher.fetchval(WAITING):
+            pass
+        assert (await client.get("/readyz")).status_code == 200
+        assert {(await report).status_code for report in reports} == {503}
+
+
 async def test_bodies_that_do_not_fit_into_memory_together_are_turned_away(sample: Service) -> None:
     async with bounded(sample, max_body_bytes_in_flight=1024) as client:
         large = {"title": "x" * 140, "amount": "1"}

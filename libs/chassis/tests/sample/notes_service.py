@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Response
 from pydantic import BaseModel
-from sqlalchemy import Column, Integer, MetaData, Numeric, Table, Text, Uuid, insert, select, update
+from sqlalchemy import Column, Integer, MetaData, Numeric, Table, Text, Uuid, func, insert, select, update
 
 from backoffice_chassis import (
     Audit,
@@ -16,6 +16,7 @@ from backoffice_chassis import (
     PeriodicJob,
     Permission,
     Principal,
+    ReportRoute,
     RequiredIfMatch,
     Role,
     Router,
@@ -65,6 +66,7 @@ class Note(NewNote):
 
 
 router = Router(prefix="/notes", tags=["notes"])
+totals_router = Router(prefix="/note-totals", tags=["notes"], route_class=ReportRoute)
 
 
 @router.post("", status_code=201)
@@ -143,6 +145,11 @@ async def change_note(
     return Note(**changed._mapping)
 
 
+@totals_router.get("")
+async def get_totals(unit: Unit, _: Reader) -> dict[str, int]:
+    return {"notes": (await unit.connection.execute(select(func.count()).select_from(notes))).scalar_one()}
+
+
 async def note_business_days(batch: Batch) -> None:
     """Write a note of each business day; a Sunday is refused, and 1999 is a defect."""
     for received in batch.events:
@@ -174,7 +181,7 @@ def build(settings: ServiceSettings, clock: Clock) -> Service:
         title="Notes",
         description="Notes with an amount.",
         settings=settings,
-        routers=[router],
+        routers=[router, totals_router],
         migrations=Path(__file__).parent / "migrations",
         consumers=[ConsumerSpec("notes.business-days", (BusinessDayOpened,), note_business_days)],
         jobs=[PeriodicJob("count runs", timedelta(hours=1), count_runs)],

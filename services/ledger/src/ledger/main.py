@@ -21,7 +21,13 @@ def build(settings: ServiceSettings, clock: Clock) -> Service:
         description="Keeps the books and the stock record: journals on trade date and on settlement date.",
         settings=settings,
         clock=clock,
-        routers=(accounts_api.router, journals_api.router, positions_api.router, controls_api.router),
+        routers=(
+            accounts_api.router,
+            journals_api.router,
+            positions_api.router,
+            controls_api.totals_router,
+            controls_api.router,
+        ),
         consumers=(BUSINESS_DAYS, TRADES),
         migrations=MIGRATIONS,
     )

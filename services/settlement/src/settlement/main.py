@@ -6,6 +6,7 @@ from backoffice_chassis import Clock, Service, ServiceSettings, SystemClock, mea
 from settlement.advices.handlers import CONSUMER as ADVICES
 from settlement.business_days.handlers import CONSUMER as BUSINESS_DAYS
 from settlement.controls.api import router as controls
+from settlement.controls.api import totals_router as control_totals
 from settlement.exceptions.api import router as exceptions
 from settlement.instructions.api import router as instructions
 from settlement.metrics import measure
@@ -21,7 +22,7 @@ def build(settings: ServiceSettings, clock: Clock) -> Service:
         title="Settlement",
         description="Instructs confirmed and cleared trades at the CSD and follows them until they settle.",
         settings=settings,
-        routers=[settlements, instructions, exceptions, controls],
+        routers=[settlements, instructions, exceptions, control_totals, controls],
         consumers=[FACTS, ADVICES, BUSINESS_DAYS],
         sealed=[SEALED],
         jobs=[measuring("what is open", measure)],

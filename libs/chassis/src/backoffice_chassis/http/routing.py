@@ -20,9 +20,9 @@ from backoffice_chassis.http.openapi import PROBLEM_RESPONSES, document_idempote
 from backoffice_chassis.http.problems import Problem, unavailable
 from backoffice_chassis.http.query import query_parameters, refuse_unknown_parameters
 from backoffice_chassis.http.transaction import RequestTransaction
-from backoffice_chassis.resources import resources_of
+from backoffice_chassis.resources import Resources, resources_of
 from backoffice_chassis.security.access import Access, access_rules
-from backoffice_events.messaging import UnitOfWork
+from backoffice_events.messaging import Transactions, UnitOfWork
 
 log = structlog.get_logger(__name__)
 
@@ -55,14 +55,14 @@ class TransactionalRoute(APIRoute):
 
         async def answer(request: Request, place: Place) -> Response:
             settings = resources_of(request).settings
-            seconds = settings.request_timeout_seconds
+            seconds, transactions = self.limits(resources_of(request))
             try:
                 await _admit(request, rules)
                 refuse_unknown_parameters(request, parameters)
                 request = JsonRequest(request.scope, limited(request, settings.max_body_bytes, place))
                 async with asyncio.timeout(seconds):
                     await _take_body(request, wants_json=wants_json)
-                return await _answer_in_transaction(request, endpoint, seconds)
+                return await _answer_in_transaction(request, endpoint, seconds, transactions)
             except TimeoutError:
                 raise unavailable(
                     f"The request took longer than {seconds} s and was rolled back: ask for less at a time.",
@@ -71,13 +71,25 @@ class TransactionalRoute(APIRoute):
 
         return handle
 
+    def limits(self, resources: Resources) -> tuple[int, Transactions]:
+        """Return how many seconds a request may take, and the way to the database that waits as long."""
+        return resources.settings.request_timeout_seconds, resources.transactions
+
+
+class ReportRoute(TransactionalRoute):
+    """A route that reads whole tables: it may take longer, and a process answers one such request at a time."""
+
+    def limits(self, resources: Resources) -> tuple[int, Transactions]:
+        """Return those of a report."""
+        return resources.settings.report_timeout_seconds, resources.reports
+
 
 class Router(APIRouter):
     """An APIRouter whose endpoints run in one transaction each and name who may call them."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, route_class: type[TransactionalRoute] = TransactionalRoute, **options: Any) -> None:
         responses = {**PROBLEM_RESPONSES, **options.pop("responses", {})}
-        super().__init__(route_class=TransactionalRoute, responses=responses, **options)
+        super().__init__(route_class=route_class, responses=responses, **options)
 
 
 async def unit_of_work(request: Request) -> UnitOfWork:
@@ -111,8 +123,10 @@ async def _take_body(request: Request, *, wants_json: bool) -> None:
         )
 
 
-async def _answer_in_transaction(request: Request, endpoint: Endpoint, seconds: int) -> Response:
-    transaction = request.state.transaction = RequestTransaction(resources_of(request).transactions)
+async def _answer_in_transaction(
+    request: Request, endpoint: Endpoint, seconds: int, transactions: Transactions
+) -> Response:
+    transaction = request.state.transaction = RequestTransaction(transactions)
     try:
         async with asyncio.timeout(seconds):
             response = await _answer_once(request, endpoint, transaction)

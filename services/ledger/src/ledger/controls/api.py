@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from backoffice_chassis import Page, Paging, Router, Unit
+from backoffice_chassis import Page, Paging, ReportRoute, Router, Unit
 from ledger.controls import repository
 from ledger.controls.schemas import (
     ControlTotals,
@@ -20,9 +20,10 @@ from ledger.controls.schemas import (
 from ledger.reading import Controller, hold_view
 
 router: Final = Router(tags=["controls"])
+totals_router: Final = Router(tags=["controls"], route_class=ReportRoute)
 
 
-@router.get("/control-totals")
+@totals_router.get("/control-totals")
 async def get_control_totals(unit: Unit, _: Controller) -> ControlTotals:
     """Prove the books: balanced, complete, nothing twice, rollups equal to lines. Reads every line."""
     await hold_view(unit.connection)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from backoffice_chassis import FieldError, Principal, Router, Unit, invalid, requires
+from backoffice_chassis import FieldError, Principal, ReportRoute, Router, Unit, invalid, requires
 from backoffice_chassis.http.vocabulary import Amount, Code, Currency, Isin
 from settlement.controls import repository
 from settlement.permissions import READ_SETTLEMENTS
@@ -17,6 +17,7 @@ _LONGEST_DAYS = 366
 _PERCENT = Decimal("0.01")
 
 router = Router(tags=["controls"])
+totals_router = Router(tags=["controls"], route_class=ReportRoute)
 
 
 class SettledFilters(BaseModel):
@@ -69,7 +70,7 @@ class Efficiency(BaseModel):
     percent_by_value: Amount | None = Field(description="Null when nothing was to be paid.")
 
 
-@router.get("/control-totals")
+@totals_router.get("/control-totals")
 async def get_control_totals(
     unit: Unit, _: Reader, wanted: Annotated[SettledFilters, Query()]
 ) -> ControlTotals:
