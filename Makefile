@@ -6,7 +6,7 @@ DEPLOYED := trade-capture compliance settlement ledger hr simulators cli
 .DEFAULT_GOAL := help
 
 .PHONY: help install lock lint containers format types contracts secrets audit sbom chart telemetry alerts dashboards collector keycloak documents test \
-        upgrade-test chaos demo up down status clean compose-up compose-demo compose-down compose-clean
+        upgrade-test chaos fuzz demo up down status clean compose-up compose-demo compose-down compose-clean
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,12 @@ test: install ## run every test on a real broker and a real database
 SEEDS ?= 1-100
 chaos: install ## a hundred seeds of faults, with an audit after each (an hour or more)
 	@$(BIN)/backoffice chaos --seeds $(SEEDS) --trades 1000 --jobs 2 $(CHAOS)
+
+# Less, or of one consumer alone: make fuzz CASES=1000 FUZZ='tests/contract/test_event_edges.py -k ledger.trades'
+CASES ?= 10000
+FUZZ ?= tests/contract/test_http_edges.py tests/contract/test_event_edges.py
+fuzz: install ## ten thousand requests to each API, and as many events of each contract to each consumer (some hours)
+	@BACKOFFICE_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest -q -s -n 0 $(FUZZ)
 
 up: install ## start the platform
 	@$(BIN)/backoffice up
