@@ -83,10 +83,10 @@ async def _sides(platform: Platform, clients: dict[str, httpx.AsyncClient]) -> S
     dead_letters = start(every(capture, "/messaging/dead-letters", DeadLetter))
     decisions = start(every(clients["compliance"], "/decisions", Decision, latest="true"))
     settlements = start(every(settlement, "/settlements", Settlement))
-    totals = start(_totals(settlement, _Totals))
+    totals = start(one(settlement, "/control-totals", _Totals, _TOTALS_SECONDS))
     booked = start(every(ledger, "/trades", Booked))
     positions = start(every(ledger, "/positions", Position))
-    controls = start(_totals(ledger, LedgerControls))
+    controls = start(one(ledger, "/control-totals", LedgerControls, _TOTALS_SECONDS))
     messaging = {name: start(one(client, "/messaging/status", Messaging)) for name, client in clients.items()}
     services = (captured, repairs, dead_letters, decisions, settlements, totals, booked, positions, controls)
     await asyncio.gather(published, *services, *messaging.values())
@@ -120,15 +120,9 @@ async def every(client: httpx.AsyncClient, path: str, item: type[T], **filters: 
             return items
 
 
-async def one(client: httpx.AsyncClient, path: str, kind: type[T]) -> T:
-    """Return one document."""
-    return msgspec.json.decode(await _content(client, path, {}), type=kind)
-
-
-async def _totals(client: httpx.AsyncClient, kind: type[T]) -> T:
-    """Return a service's control totals, however long it adds them up."""
-    content = await _content(client, "/control-totals", {}, _TOTALS_SECONDS)
-    return msgspec.json.decode(content, type=kind)
+async def one(client: httpx.AsyncClient, path: str, kind: type[T], patience: int = TIMEOUT_SECONDS) -> T:
+    """Return one document. patience: how many seconds the service may take for it."""
+    return msgspec.json.decode(await _content(client, path, {}, patience), type=kind)
 
 
 async def _content(
