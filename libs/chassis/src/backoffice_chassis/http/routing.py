@@ -60,7 +60,7 @@ class TransactionalRoute(APIRoute):
                 await _admit(request, rules)
                 refuse_unknown_parameters(request, parameters)
                 request = JsonRequest(request.scope, limited(request, settings.max_body_bytes, place))
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(settings.request_timeout_seconds):
                     await _take_body(request, wants_json=wants_json)
                 return await _answer_in_transaction(request, endpoint, seconds, transactions)
             except TimeoutError:
