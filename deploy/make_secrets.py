@@ -214,6 +214,7 @@ def main() -> None:
             keep(folder / url_name, url(role, password, service))
         keep(folder / f"{service}_audit_key", base64.b64encode(secrets.token_bytes(32)).decode())
         keep(folder / f"{service}_field_keys", f"1:{base64.b64encode(secrets.token_bytes(32)).decode()}")
+    keep(folder / "event_keys", f"1:{base64.b64encode(secrets.token_bytes(32)).decode()}")
     for user in KAFKA_USERS:
         keep(folder / f"kafka_{user}_password", secrets.token_urlsafe(32))
     keep(folder / "kafka_jaas", jaas(keep(folder / "kafka_admin_password", secrets.token_urlsafe(32))))

@@ -76,6 +76,7 @@ def test_each_service_runs_after_its_own_migrations_with_its_own_database(servic
         "backoffice_kafka_password": f"kafka_{service.package}_password",
         "backoffice_audit_key": f"{service.package}_audit_key",
         "backoffice_field_keys": f"{service.package}_field_keys",
+        **({"backoffice_event_keys": "event_keys"} if service.shares_event_keys else {}),
     }
     owner = {"backoffice_database_url": f"{service.package}_owner_database_url"}
     assert secret_files(f"migrate-{service.name}") == owner

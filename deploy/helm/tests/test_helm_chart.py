@@ -207,6 +207,9 @@ def test_every_service_runs_as_an_api_and_a_worker_after_its_migration(case: str
             for setting, key in (("audit_key", "audit"), ("field_keys", "fields")):
                 given = files(pod(workload)).get(f"backoffice_{setting}")  # the tables' owner must not
                 assert given == (None if part == "migrate" else f"backoffice-{service.name}-keys/{key}")
+            shares = service.shares_event_keys and part != "migrate"
+            shared = files(pod(workload)).get("backoffice_event_keys")
+            assert shared == ("backoffice-events/keys" if shares else None)
     for job in jobs.values():
         annotations = job["metadata"]["annotations"]
         assert annotations["helm.sh/hook"] == "pre-install,pre-upgrade"

@@ -28,6 +28,11 @@ class ServiceEntry:
         """Return the folder of its database migrations."""
         return repository_root() / "services" / self.name / "migrations"
 
+    @property
+    def shares_event_keys(self) -> bool:
+        """Say whether it encrypts the accounts in events, or opens them; nobody else is given the keys."""
+        return self.name in ("trade-capture", "settlement")
+
 
 SERVICES = tuple(map(ServiceEntry, ("trade-capture", "compliance", "settlement", "ledger", "hr")))
 ISSUER_MODULE = "simulators.issuer"

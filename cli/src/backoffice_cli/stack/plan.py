@@ -31,7 +31,7 @@ class Client:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Ports by component, the database superuser's password, two passwords, the key of the audit log
-    and the keys of encrypted fields by service, clients of the issuer.
+    and the keys of encrypted fields by service, the keys of events, clients of the issuer.
 
     topology: what the ports are drawn for.
     """
@@ -44,6 +44,7 @@ class Plan:
     topology: Topology = USUAL
     audit_keys: dict[str, str] = field(default_factory=dict)
     field_keys: dict[str, str] = field(default_factory=dict)
+    event_keys: str = ""
 
     @property
     def bootstrap_servers(self) -> str:
@@ -104,6 +105,7 @@ def settle_plan(folder: Path) -> Plan:
         plan,
         audit_keys={**_for_each_service(new_seed), **plan.audit_keys},
         field_keys={**_for_each_service(new_key_ring), **plan.field_keys},
+        event_keys=plan.event_keys or new_key_ring(),
     )
     write_whole(folder / "plan.json", json.dumps(asdict(plan), indent=1), 0o600)
     clients = {

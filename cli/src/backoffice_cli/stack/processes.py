@@ -40,6 +40,7 @@ def service_environment(plan: Plan, service: ServiceEntry) -> dict[str, str]:
         "BACKOFFICE_DATABASE_URL": plan.service_database(service.package).url,
         "BACKOFFICE_AUDIT_KEY": plan.audit_keys[service.package],
         "BACKOFFICE_FIELD_KEYS": plan.field_keys[service.package],
+        **({"BACKOFFICE_EVENT_KEYS": plan.event_keys} if service.shares_event_keys else {}),
         "BACKOFFICE_HTTP_HOST": LOOPBACK,
         "BACKOFFICE_HTTP_PORT": str(plan.ports[service.name]),
     }

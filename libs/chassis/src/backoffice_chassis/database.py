@@ -1,9 +1,12 @@
 """The service's database engine."""
 
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backoffice_chassis.secrecy import keys
 from backoffice_chassis.secrecy.ring import KeyRing
+from backoffice_chassis.secrecy.transit import EventKeys, with_event_keys
 from backoffice_chassis.settings import ServiceSettings
 
 _ANSWER_SECONDS = 5
@@ -33,7 +36,7 @@ def _engine(settings: ServiceSettings, application_name: str, timeout: int, conn
         pool_timeout=min(timeout, 10),
         pool_recycle=1800,
         pool_use_lifo=True,
-        execution_options=keys.with_ring(KeyRing(settings.required_field_keys())),
+        execution_options=_secrecy(settings),
         connect_args={
             "timeout": 5,
             "command_timeout": timeout + _ANSWER_SECONDS,
@@ -45,3 +48,11 @@ def _engine(settings: ServiceSettings, application_name: str, timeout: int, conn
             },
         },
     )
+
+
+def _secrecy(settings: ServiceSettings) -> dict[str, Any]:
+    shared = settings.event_keys
+    return {
+        **keys.with_ring(KeyRing(settings.required_field_keys())),
+        **with_event_keys(EventKeys(shared.get_secret_value()) if shared else None),
+    }

@@ -174,6 +174,11 @@ class ServiceSettings(KafkaSettings):
         "first: `2:key,1:key`, each with its version, each 32 random bytes in base64; a secret. Needed by `all`, "
         "`api`, `worker` and `keys`.",
     )
+    event_keys: FieldKeys | None = Field(
+        default=None,
+        description="Keys that the accounts of trades are encrypted by in events, written like the ones before; a "
+        "secret that trade-capture and settlement share. trade-capture says accounts in clear without.",
+    )
     http_host: str = Field(default="127.0.0.1", description="Address on which the service listens.")
     http_port: int = Field(default=8000, ge=0, le=65535, description="Port on which the service listens.")
     max_body_bytes: int = Field(

@@ -22,6 +22,7 @@ from backoffice_chassis.http.problems import MISSING_TOKEN, unauthenticated
 from backoffice_chassis.resources import open_resources
 from backoffice_chassis.secrecy import keys
 from backoffice_chassis.secrecy.ring import KeyRing
+from backoffice_chassis.secrecy.transit import EventKeys, with_event_keys
 from backoffice_chassis.security.access import Reach, access_rules
 from backoffice_chassis.security.principal import Principal, Role
 from backoffice_chassis.security.scope import WHOLE_FIRM, Scope
@@ -33,6 +34,9 @@ AUDIT_KEY = SecretStr("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 
 FIELD_KEYS = SecretStr("1:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=")
 """What tests wrap data keys by: not a secret."""
+
+EVENT_KEYS = SecretStr("1:YGFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6e3x9fn8=")
+"""What tests encrypt the accounts in events by: not a secret."""
 
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
 
@@ -86,7 +90,9 @@ def _scope(limits: str) -> Scope:
 def engine_for(database_url: str) -> AsyncEngine:
     """Return an engine on a test database that encrypts and decrypts as the application of `app_for` does."""
     ring = KeyRing(FIELD_KEYS.get_secret_value())
-    return create_async_engine(database_url, execution_options=keys.with_ring(ring))
+    shared = EventKeys(EVENT_KEYS.get_secret_value())
+    options = {**keys.with_ring(ring), **with_event_keys(shared)}
+    return create_async_engine(database_url, execution_options=options)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from backoffice_chassis.audit.masking import MASKED
 from backoffice_chassis.secrecy.envelope import DataKey, is_sealed, key_id_of
 from backoffice_chassis.secrecy.errors import MissingKeyError, UnreadableError
 from backoffice_chassis.secrecy.ring import KeyRing, new_key_ring
+from backoffice_chassis.secrecy.transit import EventKeys
 from backoffice_events.ids import new_id
 
 pytestmark = pytest.mark.unit
@@ -148,3 +149,25 @@ def test_only_what_settlement_needs_travels_in_events() -> None:
         "backoffice.trading.trade-amended.v1",
         "backoffice.trading.trade-cancelled.v1",
     }
+
+
+EVENT_PLACE = ("trading.trades.v1", "sealed_accounts", "T1", "1")
+
+
+def test_the_first_key_of_events_encrypts_and_the_others_still_decrypt() -> None:
+    before, rotated = EventKeys(ONE), EventKeys(f"{TWO},{ONE}")
+    sealed = before.seal(b"accounts", EVENT_PLACE)
+    assert rotated.open(sealed, EVENT_PLACE) == b"accounts"
+    assert rotated.seal(b"accounts", EVENT_PLACE).startswith("enc1:2:")
+
+
+def test_a_key_of_events_that_was_not_given_is_waited_for() -> None:
+    sealed = EventKeys(TWO).seal(b"accounts", EVENT_PLACE)
+    with pytest.raises(MissingKeyError, match="by key 2, which BACKOFFICE_EVENT_KEYS lacks"):
+        EventKeys(ONE).open(sealed, EVENT_PLACE)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"enc1:[^:]*:[A-Za-z0-9_=-]*", fullmatch=True))
+def test_nobody_forges_what_an_event_carries(forged: str) -> None:
+    with pytest.raises((UnreadableError, MissingKeyError)):
+        EventKeys(ONE).open(forged, EVENT_PLACE)

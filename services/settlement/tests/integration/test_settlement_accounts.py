@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import settlement_samples as a
+from msgspec.structs import replace
 from settlement_world import World
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -16,9 +17,18 @@ from backoffice_chassis.secrecy import command
 from backoffice_chassis.secrecy.errors import MissingKeyError, UnreadableError
 from backoffice_chassis.secrecy.keys import with_ring
 from backoffice_chassis.secrecy.ring import KeyRing, new_key_ring
-from backoffice_chassis.testing import AUDIT_KEY, FIELD_KEYS, FixedClock, engine_for, found_in_clear
+from backoffice_chassis.secrecy.transit import EventKeys, sealed, with_event_keys
+from backoffice_chassis.testing import (
+    AUDIT_KEY,
+    EVENT_KEYS,
+    FIELD_KEYS,
+    FixedClock,
+    engine_for,
+    found_in_clear,
+)
 from backoffice_cli.stack.testing import Migrated
 from backoffice_events.cloudevents import encode
+from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import Batch, Transactions
@@ -30,6 +40,8 @@ from settlement.processes.handlers import CONSUMER as FACTS
 
 pytestmark = pytest.mark.integration
 
+SHARED = EventKeys(EVENT_KEYS.get_secret_value())
+RING = with_ring(KeyRing(FIELD_KEYS.get_secret_value()))
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 BEFORE_ENCRYPTION = "0005"
 NOW = datetime(2024, 6, 3, 15, tzinfo=UTC)
@@ -110,7 +122,7 @@ async def test_accounts_moved_to_another_trade_are_not_instructed(world: World) 
     theft = "UPDATE settlement SET accounts = (SELECT accounts FROM settlement WHERE trade_id = :other)"
     async with world.engine.begin() as connection:
         await connection.execute(text(theft), {"other": other.trade_id})
-    with pytest.raises(UnreadableError, match=f"row {trade.trade_id} does not open"):
+    with pytest.raises(UnreadableError, match=f"of {trade.trade_id} does not open"):
         await instruct(world, trade)
     assert await instruct(world, other)
 
@@ -119,11 +131,53 @@ async def test_a_process_without_the_key_waits_for_it_and_condemns_no_event(worl
     trade = a.trade()
     await world.facts(a.captured(trade))
     newer = KeyRing(new_key_ring().replace("1:", "2:", 1))
-    engine = create_async_engine(world.engine.url, execution_options=with_ring(newer))
-    transactions = Transactions(engine, source="urn:test", clock=lambda: NOW)
-    sent = encode(a.confirmed(trade.trade_id), event_id=new_id(), source="urn:test", time=NOW)
-    record = Record(sent.topic, sent.key, sent.value, sent.headers, partition=0, offset=0)
     with pytest.raises(MissingKeyError, match="which BACKOFFICE_FIELD_KEYS lacks"):
-        await Processor(FACTS, transactions, DeadLetterCap(share=1.0)).process([record])
-    await engine.dispose()
+        await process(world, with_ring(newer), a.confirmed(trade.trade_id))
     assert await world.rows("SELECT 1 FROM dead_letter") == []
+
+
+async def test_accounts_that_came_encrypted_rest_encrypted_and_the_csd_is_told_them(world: World) -> None:
+    trade = a.trade()
+    said = sealed(a.captured(trade), SHARED)
+    assert [each for each in ACCOUNTS if each in str(said)] == []
+    await world.facts(said)
+    assert await clear_places(world) == set()
+    told = await instruct(world, trade)
+    assert [each for each in ACCOUNTS if each not in told] == []
+
+
+@pytest.mark.parametrize("given", [None, EventKeys(new_key_ring().replace("1:", "2:", 1))])
+async def test_a_process_without_the_key_of_events_waits_for_it(
+    world: World, given: EventKeys | None
+) -> None:
+    said = sealed(a.captured(a.trade()), SHARED)
+    with pytest.raises(MissingKeyError, match="BACKOFFICE_EVENT_KEYS"):
+        await process(world, RING | with_event_keys(given), said)
+    assert await world.rows("SELECT 1 FROM dead_letter") == []
+
+
+async def test_accounts_of_another_trade_or_of_nobody_make_a_dead_letter(world: World) -> None:
+    one, other = (sealed(a.captured(a.trade()), SHARED) for _ in range(2))
+    forged = [
+        replace(one, sealed_accounts=other.sealed_accounts),
+        replace(other, sealed_accounts="enc1"),
+    ]
+    await process(world, RING | with_event_keys(SHARED), *forged)
+    letters = await world.rows("SELECT reason FROM dead_letter ORDER BY seq")
+    assert len(letters) == len(forged)
+    assert await world.rows("SELECT 1 FROM settlement") == []
+
+
+async def process(world: World, secrecy: dict[str, Any], *events: Event) -> None:
+    """Have events processed by a process that was given other keys."""
+    engine = create_async_engine(world.engine.url, execution_options=secrecy)
+    transactions = Transactions(engine, source="urn:test", clock=lambda: NOW)
+    sent = [encode(event, event_id=new_id(), source="urn:test", time=NOW) for event in events]
+    records = [
+        Record(each.topic, each.key, each.value, each.headers, partition=0, offset=offset)
+        for offset, each in enumerate(sent)
+    ]
+    try:
+        await Processor(FACTS, transactions, DeadLetterCap(share=1.0)).process(records)
+    finally:
+        await engine.dispose()

@@ -1,4 +1,4 @@
-"""Account numbers of settlement instructions rest encrypted, proposed ones too, and captures go on."""
+"""Account numbers of settlement instructions and trades rest and travel encrypted, and captures go on."""
 
 import asyncio
 import json
@@ -11,11 +11,14 @@ import asyncpg
 import httpx
 import msgspec
 import pytest
+from pydantic import SecretStr
 
 from backoffice_chassis import Role, Service
 from backoffice_chassis.secrecy import command
+from backoffice_chassis.secrecy.transit import EventKeys, opened
 from backoffice_chassis.testing import (
     AUDIT_KEY,
+    EVENT_KEYS,
     FIELD_KEYS,
     FixedClock,
     app_for,
@@ -25,6 +28,7 @@ from backoffice_chassis.testing import (
     found_in_clear,
 )
 from backoffice_cli.stack.testing import Migrated, execute
+from backoffice_events.contracts.trading import TradeCaptured
 from backoffice_events.messaging import Transactions
 from trade_capture.main import MIGRATIONS, TradeCaptureSettings, build
 from trade_capture.testing import BROKER, DTC, NOW, OURS, executed, load_world
@@ -34,8 +38,6 @@ pytestmark = pytest.mark.integration
 CHECKER = as_caller("chen", Role.OPERATIONS)
 BEFORE_ENCRYPTION = "0006"
 ACCOUNTS = ("S-5299", "C-5299", "S-5493", "C-5493", "ACCT-7781", "ACCT-7782", "ACCT-7783", "ACCT-7784")
-ON_ITS_WAY = {"outbox.payload"}
-"""What an event carries to settlement stands in clear: docs/operators.md says why."""
 CARRIED = ("S-5299", "C-5299", "S-5493")
 KEY = f"'{BROKER}', '{DTC}', 'USD'"
 VALUES = "'IRVTUS3NXXX', 'ACCT-7781', 'ACCT-7782', '2020-01-01', true"
@@ -53,16 +55,23 @@ UPDATE reference_revision SET revision = 1 WHERE kind = 'settlement-instructions
 """  # noqa: S608
 
 
-def service(database_url: str) -> Service:
+def service(database_url: str, event_keys: SecretStr | None = EVENT_KEYS) -> Service:
     settings = TradeCaptureSettings(
-        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
+        database_url=database_url,
+        issuer_url="http://issuer.test",
+        audit_key=AUDIT_KEY,
+        field_keys=FIELD_KEYS,
+        event_keys=event_keys,
     )
     return build(settings, FixedClock(NOW))
 
 
 @asynccontextmanager
-async def serving(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with app_for(service(database_url)) as app, client_for(app, "olga", Role.OPERATIONS) as client:
+async def serving(
+    database_url: str, event_keys: SecretStr | None = EVENT_KEYS
+) -> AsyncIterator[httpx.AsyncClient]:
+    built = service(database_url, event_keys)
+    async with app_for(built) as app, client_for(app, "olga", Role.OPERATIONS) as client:
         yield client
 
 
@@ -130,15 +139,21 @@ def accounts_in(trade: dict[str, Any]) -> tuple[str, ...]:
 
 async def captured_accounts(database_url: str, trade_id: str) -> tuple[str, ...]:
     """Return the accounts that the event of a capture carries to settlement."""
+    said = msgspec.json.decode(await said_of(database_url, trade_id), type=TradeCaptured)
+    return accounts_in(msgspec.to_builtins(opened(said, EventKeys(EVENT_KEYS.get_secret_value()))))
+
+
+async def said_of(database_url: str, trade_id: str) -> bytes:
+    """Return the last event of a trade, as it waits to be sent."""
     connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
     payload = await connection.fetchval(
         "SELECT payload FROM outbox WHERE aggregateid = $1 ORDER BY seq DESC LIMIT 1", trade_id
     )
     await connection.close()
-    return accounts_in(json.loads(payload)["trade"])
+    return bytes(payload)
 
 
-async def test_no_account_rests_in_clear_but_in_events_on_their_way(database_url: str) -> None:
+async def test_no_account_rests_or_travels_in_clear(database_url: str) -> None:
     await load_worlds_data(database_url)
     async with serving(database_url) as client:
         for change in (instruction(), instruction(safekeeping_account="ACCT-7783")):
@@ -165,8 +180,7 @@ async def test_no_account_rests_in_clear_but_in_events_on_their_way(database_url
         listed = (await client.get("/reference/settlement-instructions")).json()["items"]
         assert {each["cash_account"] for each in listed} == {"ACCT-7782", "C-5299", "C-7H6G"}
     assert await captured_accounts(database_url, captured["trade_id"]) == ("S-5299", "C-5299", "ACCT-7783")
-    found = await found_in_clear(database_url, ACCOUNTS)
-    assert {place for place, _ in found} == ON_ITS_WAY
+    assert await found_in_clear(database_url, ACCOUNTS) == set()
 
 
 async def test_a_version_may_be_encrypted_anew_and_nothing_else(database_url: str) -> None:
@@ -212,12 +226,12 @@ async def test_what_stood_in_clear_before_the_upgrade_is_read_and_then_encrypted
         found = {place for place, _ in await found_in_clear(upgraded_url, ACCOUNTS)}
         assert "settlement_instruction.cash_account" in found, "the release before reads it yet"
         assert await keys("encrypt", upgraded_url) == 0
-        assert {place for place, _ in await found_in_clear(upgraded_url, ACCOUNTS)} == {"outbox.payload"}
+        assert {place for place, _ in await found_in_clear(upgraded_url, ACCOUNTS)} == set()
         approve = f"/approvals/{waiting['approval_id']}/approve"
         approved = await client.post(approve, json={}, headers=CHECKER)
         assert approved.json()["outcome"]["cash_account"] == "ACCT-7784", approved.text
         assert (await client.get(path)).json()["cash_account"] == "ACCT-7784"
-    assert {place for place, _ in await found_in_clear(upgraded_url, ACCOUNTS)} == {"outbox.payload"}
+    assert {place for place, _ in await found_in_clear(upgraded_url, ACCOUNTS)} == set()
 
 
 async def test_neither_logs_nor_metrics_nor_problems_tell_an_account(
@@ -252,7 +266,15 @@ async def test_the_accounts_of_a_trade_are_shown_and_told_as_they_were(database_
         await cancel(client, trade_id)
         assert await shown_accounts(client, trade_id) == CARRIED
     assert await captured_accounts(database_url, trade_id) == CARRIED
-    assert {place for place, _ in await found_in_clear(database_url, CARRIED)} == ON_ITS_WAY
+    assert await found_in_clear(database_url, CARRIED) == set()
+
+
+async def test_without_keys_that_settlement_shares_a_trade_travels_in_clear(database_url: str) -> None:
+    await load_worlds_data(database_url)
+    async with serving(database_url, event_keys=None) as client:
+        trade_id = (await capture(client, "T-1"))["trade_id"]
+    said = json.loads(await said_of(database_url, trade_id))
+    assert (accounts_in(said["trade"]), said["sealed_accounts"]) == (CARRIED, None)
 
 
 async def test_trades_in_clear_before_the_upgrade_are_read_and_then_encrypted(
@@ -266,7 +288,7 @@ async def test_trades_in_clear_before_the_upgrade_are_read_and_then_encrypted(
         assert "trade_version.state" in found, "the release before reads it yet"
         assert await keys("encrypt", upgraded_url) == 0
         now = (await capture(client, "T-2"))["trade_id"]
-        assert {place for place, _ in await found_in_clear(upgraded_url, CARRIED)} == ON_ITS_WAY
+        assert await found_in_clear(upgraded_url, CARRIED) == set()
         for trade_id in (formerly, now):
             assert await shown_accounts(client, trade_id) == CARRIED
             await cancel(client, trade_id)

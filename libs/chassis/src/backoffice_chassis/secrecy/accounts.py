@@ -27,6 +27,24 @@ def without_accounts(trade: Trade) -> Trade:
     return replace(trade, settlement_parties=replace(trade.settlement_parties, **_WITHHELD))
 
 
+def accounts_of(trade: Trade) -> bytes:
+    """Return a trade's accounts as they are encrypted: a JSON array."""
+    parties = trade.settlement_parties
+    return _encode((parties.safekeeping_account, parties.cash_account, parties.counterparty_account))
+
+
+def with_accounts(trade: Trade, accounts: bytes) -> Trade:
+    """Return a trade with the accounts that `accounts_of` returned."""
+    safekeeping, cash, theirs = _decode(accounts)
+    parties = replace(
+        trade.settlement_parties,
+        safekeeping_account=safekeeping,
+        cash_account=cash,
+        counterparty_account=theirs,
+    )
+    return replace(trade, settlement_parties=parties)
+
+
 class Place:
     """Where a table keeps the accounts of its trades. key: values of a row's primary key."""
 
@@ -35,9 +53,7 @@ class Place:
 
     def seal(self, under: DataKey, trade: Trade, *key: str) -> str:
         """Return a trade's accounts encrypted."""
-        parties = trade.settlement_parties
-        accounts = (parties.safekeeping_account, parties.cash_account, parties.counterparty_account)
-        return under.seal(_encode(accounts), (*self._place, *key))
+        return under.seal(accounts_of(trade), (*self._place, *key))
 
     def put_back(self, trade: Trade, sealed: str | None, keys: Mapping[str, DataKey], *key: str) -> Trade:
         """Return a trade with its accounts. Raises UnreadableError.
@@ -46,14 +62,7 @@ class Place:
         """
         if sealed is None:
             return trade
-        safekeeping, cash, theirs = _decode(keys[sealed[:KEY_ID_ENDS]].open(sealed, (*self._place, *key)))
-        parties = replace(
-            trade.settlement_parties,
-            safekeeping_account=safekeeping,
-            cash_account=cash,
-            counterparty_account=theirs,
-        )
-        return replace(trade, settlement_parties=parties)
+        return with_accounts(trade, keys[sealed[:KEY_ID_ENDS]].open(sealed, (*self._place, *key)))
 
 
 class AccountsOfTrade:

@@ -32,7 +32,7 @@ class DataKey:
         self._cipher = AESGCM(key)
 
     def seal(self, value: bytes, place: Sequence[str]) -> str:
-        """Return a value encrypted. place: table, column and row; it opens nowhere else."""
+        """Return a value encrypted. place: table, column and row, or their like; it opens nowhere else."""
         nonce = os.urandom(NONCE_BYTES)
         sealed = nonce + self._cipher.encrypt(nonce, value, _binding(place))
         return f"{PREFIX}{self.key_id}:{base64.urlsafe_b64encode(sealed).decode()}"
@@ -44,8 +44,8 @@ class DataKey:
             return self._cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _binding(place))
         except (InvalidTag, binascii.Error, ValueError):
             raise UnreadableError(
-                f"{'.'.join(place[:2])} of row {'/'.join(place[2:])} does not open under data key {self.key_id}: "
-                "it was changed, or moved from another row."
+                f"{'.'.join(place[:2])} of {'/'.join(place[2:])} does not open under key {self.key_id}: "
+                "it was changed, or moved from elsewhere."
             ) from None
 
 

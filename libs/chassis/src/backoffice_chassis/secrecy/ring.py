@@ -59,7 +59,7 @@ def parsed(text: str) -> dict[int, bytes]:
     keys: dict[int, bytes] = {}
     for part in text.strip().split(","):
         version, separator, key = part.strip().partition(":")
-        if not separator or not _VERSION.fullmatch(version):
+        if not separator or not is_version(version):
             raise ValueError(
                 "must look like `2:key,1:key`, the key that encrypts first, each with its version"
             )
@@ -69,6 +69,11 @@ def parsed(text: str) -> dict[int, bytes]:
     if len(set(keys.values())) != len(keys):
         raise ValueError("holds one key under two versions: draw a new one")
     return keys
+
+
+def is_version(text: str) -> bool:
+    """Return whether a text is the version of a key."""
+    return _VERSION.fullmatch(text) is not None
 
 
 def new_key_ring() -> str:

@@ -76,6 +76,7 @@ class SettlementInstructionChanged(Event, frozen=True, kw_only=True):
     """A standing settlement instruction (SSI): where a party settles, per place of settlement and currency.
 
     party: the counterparty's LEI, or the LEI of our own entity.
+    safekeeping_account, cash_account: masked, at most the last four characters are shown; a trade brings its accounts.
     """
 
     party: Text

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 
@@ -18,6 +19,14 @@ from backoffice_events.contracts.vocabulary import (
 )
 
 TRADING_TRADES = Topic("trading.trades.v1", owner="trade-capture")
+
+SealedAccounts = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=4000,
+        description="The trade's three accounts encrypted for settlement; they are empty in settlement_parties then.",
+    ),
+]
 
 
 class SettlementParties(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,8 +86,11 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     settlement_parties: SettlementParties
 
 
-class _TradeEvent(Event, frozen=True, kw_only=True):
+class TradeEvent(Event, frozen=True, kw_only=True):
+    """What is said of a trade with the whole of it. sealed_accounts: None when its accounts stand in it."""
+
     trade: Trade
+    sealed_accounts: SealedAccounts | None = None
 
     def key(self) -> str:
         """Return the trade's id."""
@@ -86,17 +98,17 @@ class _TradeEvent(Event, frozen=True, kw_only=True):
 
 
 @event("backoffice.trading.trade-captured.v1", TRADING_TRADES, key="trade.trade_id")
-class TradeCaptured(_TradeEvent, frozen=True, kw_only=True):
+class TradeCaptured(TradeEvent, frozen=True, kw_only=True):
     """A trade was taken in, valid and enriched (version 1)."""
 
 
 @event("backoffice.trading.trade-amended.v1", TRADING_TRADES, key="trade.trade_id")
-class TradeAmended(_TradeEvent, frozen=True, kw_only=True):
+class TradeAmended(TradeEvent, frozen=True, kw_only=True):
     """A trade's terms were replaced: `trade` is the new state in full; version - 1 is void."""
 
 
 @event("backoffice.trading.trade-cancelled.v1", TRADING_TRADES, key="trade.trade_id")
-class TradeCancelled(_TradeEvent, frozen=True, kw_only=True):
+class TradeCancelled(TradeEvent, frozen=True, kw_only=True):
     """A trade was cancelled: `trade` is its last terms under the next version."""
 
     reason: LongText

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from backoffice_chassis.secrecy.transit import EventKeys, event_keys_of, opened
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.compliance import TradeBlocked, TradeCleared, TradeHeld
 from backoffice_events.contracts.trading import (
@@ -11,6 +12,7 @@ from backoffice_events.contracts.trading import (
     TradeCancelled,
     TradeCaptured,
     TradeConfirmed,
+    TradeEvent,
     TradeMismatched,
 )
 from backoffice_events.messaging import Batch, ConsumerSpec, Received
@@ -32,25 +34,30 @@ async def take_facts(batch: Batch) -> None:
     for received in batch.events:
         by_trade[received.key].append(received)
 
+    keys = event_keys_of(batch.connection)
+
     def apply(case: Case) -> None:
         for received in by_trade[case.settlement.trade_id]:
-            take_fact(case, received)
+            take_fact(case, received, keys)
 
     await change(batch, by_trade, apply)
 
 
-def take_fact(case: Case, received: Received[Any]) -> None:
-    """Apply one fact, and do what follows from it."""
-    if _FACTS[type(received.event)](case, received):
+def take_fact(case: Case, received: Received[Any], keys: EventKeys | None) -> None:
+    """Apply one fact, and do what follows from it. keys: what its accounts are encrypted by."""
+    event = received.event
+    is_trade = isinstance(event, TradeEvent)
+    news = _trade(case, received, keys) if is_trade else _WORDS[type(event)](case, received)
+    if news:
         advance(case, received)
 
 
-def _trade(case: Case, received: Received[Any]) -> bool:
+def _trade(case: Case, received: Received[Any], keys: EventKeys | None) -> bool:
     event = received.event
     cancelled = isinstance(event, TradeCancelled)
     news = case.settlement.take_trade(event.trade, cancelled=cancelled)
     if news:
-        case.new_terms = event.trade
+        case.new_terms = opened(event, keys)
         case.changed.add("trade")
     kind = "TRADE_CANCELLED" if cancelled else "TRADE_TAKEN"
     case.note(kind, received, trade_version=event.trade.version, stale=not news)
@@ -84,13 +91,15 @@ def _decision(case: Case, received: Received[Any]) -> bool:
     return news
 
 
-_FACTS: dict[type[Event], Callable[[Case, Received[Any]], bool]] = {
-    TradeCaptured: _trade,
-    TradeAmended: _trade,
-    TradeCancelled: _trade,
+_WORDS: dict[type[Event], Callable[[Case, Received[Any]], bool]] = {
     TradeConfirmed: _confirmation,
     TradeMismatched: _confirmation,
     **dict.fromkeys(_OUTCOMES, _decision),
 }
 
-CONSUMER = ConsumerSpec(group="settlement.trades", contracts=tuple(_FACTS), handle=take_facts, ordered=True)
+CONSUMER = ConsumerSpec(
+    group="settlement.trades",
+    contracts=(TradeCaptured, TradeAmended, TradeCancelled, *_WORDS),
+    handle=take_facts,
+    ordered=True,
+)

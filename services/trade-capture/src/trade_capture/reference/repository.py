@@ -8,6 +8,8 @@ from sqlalchemy import ARRAY, Row, Table, and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_events.messaging import UnitOfWork, bulk
+from trade_capture.reference.domain import SettlementInstruction
+from trade_capture.reference.domain.masking import masked
 from trade_capture.reference.kinds import Kind
 from trade_capture.reference.tables import SEALED, reference_revision
 
@@ -63,7 +65,7 @@ async def write_versions(
     )
     await set_revision(unit.connection, kind.name, revision)
     for record in records:
-        unit.publish(record)
+        unit.publish(masked(record) if isinstance(record, SettlementInstruction) else record)
 
 
 async def opened(

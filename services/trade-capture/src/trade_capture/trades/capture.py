@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
+from backoffice_chassis.secrecy.transit import event_keys_of, sealed
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.messaging import UnitOfWork
 from trade_capture.confirmation.rematch import NOTHING_KNOWN, Known, Matchable, our_side, rematch
@@ -93,8 +94,9 @@ async def _load_used_versions(
 
 
 async def _save(unit: UnitOfWork, intake: Intake) -> None:
+    keys = event_keys_of(unit.connection)
     for event, cause in intake.events:
-        unit.publish(event, cause=cause)
+        unit.publish(sealed(event, keys), cause=cause)
     known = await _match(unit, intake)
     await _save_trades(unit, intake, known)
     await repository.insert_versions(unit.connection, intake.versions)

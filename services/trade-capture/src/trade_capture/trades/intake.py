@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from backoffice_events.cloudevents import Received
-from backoffice_events.contracts.base import Event
-from backoffice_events.contracts.trading import TradeAmended, TradeCancelled, TradeCaptured
+from backoffice_events.contracts.trading import TradeAmended, TradeCancelled, TradeCaptured, TradeEvent
 from backoffice_events.ids import new_id
 from trade_capture.repair.domain import Origin, RepairAction, RepairEntry, RepairStatus, RepairStep
 from trade_capture.trades.domain import (
@@ -41,7 +40,7 @@ class Intake:
     enricher: Enricher
     now: datetime
     tracked: dict[ExecutionKey, Tracked]
-    events: list[tuple[Event, Received[Any] | None]] = field(default_factory=list)
+    events: list[tuple[TradeEvent, Received[Any] | None]] = field(default_factory=list)
     versions: list[dict[str, Any]] = field(default_factory=list)
     resends: list[dict[str, Any]] = field(default_factory=list)
     new_entries: dict[str, RepairEntry] = field(default_factory=dict)
@@ -245,7 +244,7 @@ def _result(status: RepairStatus, reasons: Faults) -> Result:
     return Result.CONFLICT if is_conflict(reasons) else Result.IN_REPAIR
 
 
-def _event(taken: Taken) -> Event | None:
+def _event(taken: Taken) -> TradeEvent | None:
     match taken.change:
         case Change.CAPTURED:
             return TradeCaptured(trade=taken.trade)
