@@ -134,6 +134,7 @@ def test_the_values_that_the_operators_guide_shows_make_a_platform() -> None:
     assert len(of_kind(documents, "Deployment")) == 2 * len(SERVICES)
     wanted = {entry.split("/")[0] for each in pods(documents).values() for entry in files(each).values()}
     made_by_hand = {f"backoffice-{name}-{role}" for name in NAMES for role in ("database", "owner", "keys")}
+    made_by_hand.add("backoffice-events")
     assert wanted - made_by_hand == {"backoffice-cluster-ca-cert", "backoffice-postgres-ca", *NAMES}
 
 
@@ -358,8 +359,16 @@ def test_every_setting_that_is_secret_comes_from_a_file() -> None:
         for name, field in ServiceSettings.model_fields.items()
         if "SecretStr" in str(field.annotation)
     }
+    shared = {"backoffice_event_keys"}  # by two services alone
     for each in of_kind(rendered("everything"), "Deployment").values():
-        assert secret <= files(pod(each)).keys(), "name it in secrets.settings of values.yaml"
+        assert secret - shared <= files(pod(each)).keys(), "name it in secrets.settings of values.yaml"
+
+
+def test_while_an_older_settlement_may_run_settlement_alone_is_given_the_keys_of_events() -> None:
+    given = values("servers-here") | {"secrets": {"events": {"services": ["settlement"]}}}
+    deployments = of_kind(render(given)["documents"], "Deployment")
+    told = {name for name, each in deployments.items() if "backoffice_event_keys" in files(pod(each))}
+    assert told == {"backoffice-settlement-api", "backoffice-settlement-worker"}
 
 
 def test_connections_to_the_database_check_its_certificate() -> None:

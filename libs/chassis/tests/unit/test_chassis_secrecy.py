@@ -5,12 +5,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backoffice_chassis import ServiceSettings
 from backoffice_chassis.audit.masking import MASKED
+from backoffice_chassis.secrecy.documents import AccountsOfDocument, names_an_account
 from backoffice_chassis.secrecy.envelope import DataKey, is_sealed, key_id_of
 from backoffice_chassis.secrecy.errors import MissingKeyError, UnreadableError
 from backoffice_chassis.secrecy.ring import KeyRing, new_key_ring
@@ -149,6 +151,46 @@ def test_only_what_settlement_needs_travels_in_events() -> None:
         "backoffice.trading.trade-amended.v1",
         "backoffice.trading.trade-cancelled.v1",
     }
+
+
+CONTENTS = st.text(alphabet="ab<>/ \né&;").map(str.encode) | st.binary(max_size=40)
+PIECES = st.sampled_from(
+    [
+        b"<SfkpgAcct>",
+        b"</SfkpgAcct>",
+        b"<CshAcct>",
+        b"</s:CshAcct>",
+        b"<CshAcct a='1'>",
+        b"<CshAcct/>",
+        b"<QtyAndAcctDtls>",
+    ]
+)
+
+
+@given(st.lists(CONTENTS | PIECES, max_size=12).map(b"".join))
+def test_a_message_is_put_together_again_byte_for_byte(document: bytes) -> None:
+    rest, part = AccountsOfDocument().take_out(document)
+    assert (part is not None) is names_an_account(document)
+    if part is None:
+        assert rest == document
+    else:
+        carried = msgspec.json.decode(msgspec.json.encode(part))
+        assert AccountsOfDocument().put_back(rest, carried) == document
+
+
+def test_of_a_message_only_the_accounts_are_taken_out() -> None:
+    message = (
+        b"<QtyAndAcctDtls><SttlmQty>5</SttlmQty><SfkpgAcct><Id>S-1</Id></SfkpgAcct>"
+        b"<s:CshAcct>\n<s:Prtry>C-1</s:Prtry></s:CshAcct></QtyAndAcctDtls><AcctOwnrTxId>T</AcctOwnrTxId>"
+    )
+    rest, part = AccountsOfDocument().take_out(message)
+    assert rest == (
+        b"<QtyAndAcctDtls><SttlmQty>5</SttlmQty><SfkpgAcct></SfkpgAcct>"
+        b"<s:CshAcct></s:CshAcct></QtyAndAcctDtls><AcctOwnrTxId>T</AcctOwnrTxId>"
+    )
+    assert part is not None
+    assert [content for _, content in part] == ["<Id>S-1</Id>", "\n<s:Prtry>C-1</s:Prtry>"]
+    assert not names_an_account(b"<QtyAndAcctDtls>5</QtyAndAcctDtls><AcctOwnrTxId>T</AcctOwnrTxId>")
 
 
 EVENT_PLACE = ("trading.trades.v1", "sealed_accounts", "T1", "1")

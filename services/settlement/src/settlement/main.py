@@ -8,6 +8,7 @@ from settlement.business_days.handlers import CONSUMER as BUSINESS_DAYS
 from settlement.controls.api import router as controls
 from settlement.controls.api import totals_router as control_totals
 from settlement.exceptions.api import router as exceptions
+from settlement.history.tables import SEALED as SEALED_HISTORY
 from settlement.instructions.api import router as instructions
 from settlement.metrics import measure
 from settlement.processes.api import router as settlements
@@ -24,7 +25,7 @@ def build(settings: ServiceSettings, clock: Clock) -> Service:
         settings=settings,
         routers=[settlements, instructions, exceptions, control_totals, controls],
         consumers=[FACTS, ADVICES, BUSINESS_DAYS],
-        sealed=[SEALED],
+        sealed=[SEALED, SEALED_HISTORY],
         jobs=[measuring("what is open", measure)],
         migrations=Path(__file__).parents[2] / "migrations",
         clock=clock,

@@ -10,6 +10,7 @@ import settlement_samples as a
 from msgspec.structs import replace
 from settlement_world import World
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backoffice_chassis import ServiceSettings
@@ -37,6 +38,7 @@ from backoffice_events.messaging.processor import Processor
 from backoffice_events.records import Record
 from settlement.main import build
 from settlement.processes.handlers import CONSUMER as FACTS
+from settlement.processes.views import history_of
 
 pytestmark = pytest.mark.integration
 
@@ -50,8 +52,6 @@ ACCOUNTS = (
     a.PARTIES.cash_account,
     a.PARTIES.counterparty_account,
 )
-TOLD_THE_CSD = {"status_event.document"}
-"""The messages themselves are kept byte for byte: docs/operators.md says why in clear."""
 
 
 @pytest.fixture
@@ -87,14 +87,22 @@ async def instruct(world: World, trade: Trade) -> str:
     return str(getattr(sent, "document", b"").decode())
 
 
-async def test_no_account_rests_in_clear_but_in_messages_to_the_csd(world: World) -> None:
+async def messages(world: World, trade: Trade) -> list[str]:
+    """Return what the history of a trade shows of its messages with the CSD."""
+    async with world.engine.connect() as connection:
+        history = await history_of(connection, trade.trade_id)
+    return [each["document"] for each in history if each["document"] is not None]
+
+
+async def test_no_account_rests_in_clear(world: World) -> None:
     trade, other = a.trade(), a.trade()
     await world.facts(a.captured(trade), a.captured(other))
     assert await clear_places(world) == set()
     told = await instruct(world, trade)
     assert [each for each in ACCOUNTS if each not in told] == []
-    assert await clear_places(world) == TOLD_THE_CSD
+    assert await clear_places(world) == set()
     assert await keys("renew", world) == 0
+    assert await messages(world, trade) == [told]
     again = await instruct(world, other)
     assert [each for each in ACCOUNTS if each not in again] == []
 
@@ -106,14 +114,18 @@ async def test_trades_in_clear_before_the_upgrade_are_instructed_and_then_encryp
     trades = [a.trade() for _ in range(5)]
     await upgraded.facts(*map(a.captured, trades))
     assert await clear_places(upgraded) == {"settlement.terms"}, "the release before reads it yet"
-    await instruct(upgraded, trades[0])
+    message = await instruct(upgraded, trades[0])
+    assert await clear_places(upgraded) == {"settlement.terms", "status_event.document"}
     assert await keys("encrypt", upgraded) == 0
-    assert await clear_places(upgraded) == TOLD_THE_CSD
+    assert await clear_places(upgraded) == set()
+    assert await messages(upgraded, trades[0]) == [message]
+    assert await keys("renew", upgraded) == 0
+    assert await messages(upgraded, trades[0]) == [message]
     told = await instruct(upgraded, trades[1])
     assert [each for each in ACCOUNTS if each not in told] == []
     changed = a.trade(trade_id=trades[2].trade_id, version=2)
     await upgraded.facts(a.amended(changed))
-    assert await clear_places(upgraded) == TOLD_THE_CSD
+    assert await clear_places(upgraded) == set()
 
 
 async def test_accounts_moved_to_another_trade_are_not_instructed(world: World) -> None:
@@ -166,6 +178,47 @@ async def test_accounts_of_another_trade_or_of_nobody_make_a_dead_letter(world: 
     letters = await world.rows("SELECT reason FROM dead_letter ORDER BY seq")
     assert len(letters) == len(forged)
     assert await world.rows("SELECT 1 FROM settlement") == []
+
+
+async def test_a_message_shows_its_accounts_whoever_sent_it(world: World) -> None:
+    trade = a.trade()
+    await world.facts(a.captured(trade))
+    told = await instruct(world, trade)
+    [instruction] = await world.instructions(trade.trade_id)
+    accepted = a.status_advice(instruction.instruction_id, a.ACCEPTED + a.MATCHED)
+    await world.csd(accepted)
+    assert await messages(world, trade) == [told, accepted.document.decode()]
+    stored = await world.rows("SELECT accounts FROM status_event WHERE document IS NOT NULL ORDER BY 1")
+    assert [row.accounts[:5] for row in stored] == ["", "enc1:"], "the advice names none"
+
+
+async def test_a_message_may_be_encrypted_anew_and_nothing_else(world: World) -> None:
+    trades = [a.trade(), a.trade()]
+    for trade in trades:
+        await world.facts(a.captured(trade))
+        await instruct(world, trade)
+    for change in (
+        "accounts = NULL",
+        "accounts = ''",
+        "accounts = 'ACCT-1'",
+        "document = NULL",
+        "document = replace(encode(document, 'escape'), 'APMT', 'FREE')::bytea",
+        "accounts = 'enc1:x', kind = 'X'",
+    ):
+        with pytest.raises(DBAPIError, match="append-only"):
+            async with world.engine.begin() as connection:
+                await connection.execute(text(f"UPDATE status_event SET {change} WHERE document IS NOT NULL"))  # noqa: S608
+    theft = (
+        "UPDATE status_event SET accounts = (SELECT max(accounts) FROM status_event WHERE trade_id = :other)"
+    )
+    async with world.engine.begin() as connection:
+        await connection.execute(
+            text(f"{theft} WHERE document IS NOT NULL AND trade_id = :one"),
+            {"one": trades[0].trade_id, "other": trades[1].trade_id},
+        )
+    with pytest.raises(UnreadableError, match="does not open"):
+        await messages(world, trades[0])
+    assert len(await messages(world, trades[1])) == 1
 
 
 async def process(world: World, secrecy: dict[str, Any], *events: Event) -> None:

@@ -42,7 +42,7 @@ async def encrypt_some(connection: AsyncConnection, sealed: Sealed, most: int, a
     table = sealed.table
     key = [column.name for column in table.primary_key]
     names = [name for logical in sealed.columns for name in {logical, sealed.stored_in(logical).name}]
-    wanted = {*key, *names, *([sealed.subject] if sealed.subject else [])}
+    wanted = {*key, *names, *sealed.bound_to, *([sealed.subject] if sealed.subject else [])}
     query = (
         select(*[table.c[name] for name in sorted(wanted)])
         .where(or_(in_clear(sealed), under_older_key(sealed)), _behind(table, after))

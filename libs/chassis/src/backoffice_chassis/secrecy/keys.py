@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import ARRAY, Row, bindparam, delete, func, select, update
+from sqlalchemy import ARRAY, Row, bindparam, delete, exists, func, literal, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis.secrecy.envelope import DATA_KEY_BITS, KEY_ID_ENDS, DataKey, key_id_of
@@ -28,6 +28,12 @@ _OWN: Final = (
     .where(data_key.c.subject.is_(None), data_key.c.generation == NEWEST, _ALIVE)
     .order_by(data_key.c.key_id)
     .limit(1)
+)
+# Whether values are written in clear, and the service's own key, in one statement.
+_CLEAR: Final = select(encryption_pending.c.since).with_for_update(read=True).cte("pending")
+_KEY: Final = _OWN.subquery("own")
+_SEALING: Final = select(exists(select(_CLEAR)).label("pending"), _KEY).select_from(
+    select(literal(1)).subquery("always").outerjoin(_KEY, true())
 )
 _NAMED: Final = select(data_key).where(
     data_key.c.key_id == func.any(bindparam("key_ids", type_=ARRAY(data_key.c.key_id.type))), _ALIVE
@@ -82,7 +88,10 @@ async def own(connection: AsyncConnection) -> DataKey:
 
 async def sealing(connection: AsyncConnection) -> DataKey | None:
     """Return the key that encrypts what is no single person's; None while values are written in clear."""
-    return None if await is_pending(connection) else await own(connection)
+    row = (await connection.execute(_SEALING)).one()
+    if row.pending:
+        return None
+    return await own(connection) if row.key_id is None else _opened(connection, row)
 
 
 async def renew(connection: AsyncConnection) -> None:

@@ -17,12 +17,15 @@ from backoffice_chassis.secrecy.envelope import DataKey, is_sealed, key_id_of
 
 Fields = dict[str, Any]
 
+NOTHING = ""
+"""What a column for what is encrypted holds when there is nothing to encrypt in the value."""
+
 
 class Part(Protocol):
     """What is encrypted of a value whose rest is not."""
 
     def take_out(self, value: Any) -> tuple[Any, Any]:
-        """Return the rest, and the part."""
+        """Return the rest, and the part; None when the value has none."""
 
     def put_back(self, rest: Any, part: Any) -> Any:
         """Return the value."""
@@ -34,7 +37,7 @@ class Sealed:
 
     subject: column that names whose data a row holds, each with keys of their own; without it the service's own key.
     apart: columns whose type holds no text, or whose value is encrypted in part, with the column that holds what is
-    encrypted. parts: the part, for the latter.
+    encrypted. parts: the part, for the latter. bound_to: columns that a value is bound to, in place of the primary key.
     """
 
     table: Table
@@ -42,6 +45,7 @@ class Sealed:
     subject: str | None = None
     apart: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Part] = field(default_factory=dict)
+    bound_to: tuple[str, ...] = ()
 
     async def seal(self, connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[Fields]:
         """Return rows as they are to be stored."""
@@ -50,6 +54,10 @@ class Sealed:
         if await keys.is_pending(connection):
             return [{**row, **dict.fromkeys(self.apart.values())} for row in rows]
         return await self.seal_now(connection, rows)
+
+    def seal_under(self, key: DataKey, row: Mapping[str, Any]) -> Fields:
+        """Return one row encrypted under a key, as it is to be stored."""
+        return self._sealed(row, key)
 
     async def seal_now(self, connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[Fields]:
         """Return rows encrypted under the newest keys, whatever release runs beside."""
@@ -82,7 +90,7 @@ class Sealed:
         for name in self.columns:
             column = self.stored_in(name)
             rest, plain = self._plain(name, row[name])
-            token = None if plain is None else key.seal(plain, self._place(row, column))
+            token = _empty(rest) if plain is None else key.seal(plain, self._place(row, column))
             changed[name] = rest
             changed[column.name] = token.encode() if token and isinstance(column.type, LargeBinary) else token
         return {**row, **changed}
@@ -93,7 +101,7 @@ class Sealed:
             return None, None
         if name in self.parts:
             rest, part = self.parts[name].take_out(value)
-            return rest, msgspec.json.encode(part)
+            return rest, None if part is None else msgspec.json.encode(part)
         return None, _plain(self.table.c[name], value)
 
     def _opened(self, row: Fields, found: Mapping[str, DataKey]) -> Fields:
@@ -113,7 +121,13 @@ class Sealed:
         return _meant(self.table.c[name], plain)
 
     def _place(self, row: Mapping[str, Any], column: Column[Any]) -> list[str]:
-        return [self.table.name, column.name, *(str(row[part.name]) for part in self.table.primary_key)]
+        bound_to = self.bound_to or [part.name for part in self.table.primary_key]
+        return [self.table.name, column.name, *(str(row[name]) for name in bound_to)]
+
+
+def _empty(rest: Any) -> str | None:
+    """Return what stands for nothing encrypted: of a value without a part, or of no value."""
+    return None if rest is None else NOTHING
 
 
 def _text(stored: str | bytes) -> str:

@@ -3,6 +3,8 @@
 from sqlalchemy import BigInteger, Column, DateTime, Identity, LargeBinary, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSON
 
+from backoffice_chassis.secrecy.documents import AccountsOfDocument
+from backoffice_chassis.secrecy.sealed import Sealed
 from settlement.metadata import metadata
 
 status_event = Table(
@@ -21,5 +23,15 @@ status_event = Table(
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     Column("event_id", Uuid(as_uuid=False), comment="CloudEvents id of the event that said so"),
     Column("details", JSON, nullable=False),
-    Column("document", LargeBinary, comment="ISO 20022 message, byte for byte"),
+    Column("document", LargeBinary, comment="ISO 20022 message, byte for byte but for the accounts in it"),
+    Column("accounts", Text, comment="these, encrypted; empty: it names none"),
 )
+
+SEALED = Sealed(
+    status_event,
+    ("document",),
+    apart={"document": "accounts"},
+    parts={"document": AccountsOfDocument()},
+    bound_to=("trade_id", "instruction_id", "kind"),
+)
+"""The accounts that a message names rest encrypted. A row's number is not known yet when they are."""

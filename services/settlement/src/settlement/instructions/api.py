@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from backoffice_chassis import Principal, Router, Unit, not_found, scoped
 from backoffice_chassis.http.vocabulary import Code
-from settlement.history.tables import status_event
+from settlement.history.tables import SEALED, status_event
 from settlement.instructions.tables import instruction
 from settlement.permissions import READ_SETTLEMENTS
 from settlement.processes.scoping import trade_in_scope
@@ -45,10 +45,10 @@ async def list_messages(instruction_id: Code, unit: Unit, principal: Reader) -> 
     rows = await unit.connection.execute(query.order_by(status_event.c.status_event_id))
     return [
         MessageView(
-            message=row.details["message"],
-            kind=row.kind,
-            occurred_at=row.occurred_at,
-            document=row.document.decode("utf-8", errors="backslashreplace"),
+            message=row["details"]["message"],
+            kind=row["kind"],
+            occurred_at=row["occurred_at"],
+            document=row["document"].decode("utf-8", errors="backslashreplace"),
         )
-        for row in rows
+        for row in await SEALED.open(unit.connection, rows)
     ]

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis import PageRequest, Scope, fetch_page
-from settlement.history.tables import status_event
+from settlement.history.tables import SEALED, status_event
 from settlement.instructions import views as instructions
 from settlement.instructions.tables import instruction
 from settlement.processes.scoping import in_scope
@@ -55,7 +55,8 @@ async def history_of(connection: AsyncConnection, trade_id: str) -> list[dict[st
     """Return everything that happened to a trade's settlement, in order."""
     query = select(status_event).where(status_event.c.trade_id == trade_id)
     rows = await connection.execute(query.order_by(status_event.c.status_event_id))
-    return [{**row._mapping, "document": as_text(row.document)} for row in rows]
+    opened = await SEALED.open(connection, rows)
+    return [{**row, "document": as_text(row["document"])} for row in opened]
 
 
 def as_text(document: bytes | None) -> str | None:
