@@ -30,6 +30,7 @@ from backoffice_chassis.testing import (
 from backoffice_cli.stack.testing import Migrated
 from backoffice_events.cloudevents import encode
 from backoffice_events.contracts.base import Event
+from backoffice_events.contracts.csd import CsdInstructionSent
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import Batch, Transactions
@@ -156,6 +157,16 @@ async def test_accounts_that_came_encrypted_rest_encrypted_and_the_csd_is_told_t
     assert await clear_places(world) == set()
     told = await instruct(world, trade)
     assert [each for each in ACCOUNTS if each not in told] == []
+
+
+async def test_a_trade_that_is_instructed_in_the_batch_that_brought_it_has_its_accounts(world: World) -> None:
+    trade = a.trade()
+    batch = await world.facts(
+        sealed(a.captured(trade), SHARED), a.confirmed(trade.trade_id), a.cleared(trade.trade_id)
+    )
+    [told] = batch.published
+    assert isinstance(told, CsdInstructionSent)
+    assert [each for each in ACCOUNTS if each.encode() not in told.document] == []
 
 
 @pytest.mark.parametrize("given", [None, EventKeys(new_key_ring().replace("1:", "2:", 1))])

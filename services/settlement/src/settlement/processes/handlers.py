@@ -54,13 +54,14 @@ def take_fact(case: Case, received: Received[Any], keys: EventKeys | None) -> No
 
 def _trade(case: Case, received: Received[Any], keys: EventKeys | None) -> bool:
     event = received.event
+    trade = opened(event, keys)
     cancelled = isinstance(event, TradeCancelled)
-    news = case.settlement.take_trade(event.trade, cancelled=cancelled)
+    news = case.settlement.take_trade(trade, cancelled=cancelled)
     if news:
-        case.new_terms = opened(event, keys)
+        case.new_terms = trade
         case.changed.add("trade")
     kind = "TRADE_CANCELLED" if cancelled else "TRADE_TAKEN"
-    case.note(kind, received, trade_version=event.trade.version, stale=not news)
+    case.note(kind, received, trade_version=trade.version, stale=not news)
     return news
 
 
