@@ -1,15 +1,16 @@
 """The accounts that an ISO 20022 message names: kept with it encrypted, beside the rest of it."""
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
-_ACCOUNT: Final = re.compile(rb"Acct(?:\s[^<>]*)?>(.*?)</[\w.:-]*Acct\s*>", re.DOTALL)
-"""The element of an account: the names of all of them end so, SfkpgAcct, CshAcct…"""
+_TAG: Final = re.compile(rb"Acct(?:\s[^<>]*)?>")
+"""The end of an account's tag, opening or closing: the names of all accounts end so, SfkpgAcct, CshAcct…"""
 
 
-def names_an_account(document: bytes | None) -> bool:
-    """Return whether a message has an element that is an account."""
-    return document is not None and _ACCOUNT.search(document) is not None
+def may_name_an_account(document: bytes | None) -> bool:
+    """Return whether a message has a tag of an account: a look that is cheap for the many that have none."""
+    return document is not None and _TAG.search(document) is not None
 
 
 class AccountsOfDocument:
@@ -20,11 +21,10 @@ class AccountsOfDocument:
         kept: list[bytes] = []
         taken: list[tuple[int, str]] = []
         length = done = 0
-        for found in _ACCOUNT.finditer(value):
-            start, end = found.span(1)
+        for start, end in _contents(value):
             kept.append(value[done:start])
             length += start - done
-            taken.append((length, found[1].decode("latin-1")))
+            taken.append((length, value[start:end].decode("latin-1")))
             done = end
         return b"".join([*kept, value[done:]]), taken or None
 
@@ -36,3 +36,18 @@ class AccountsOfDocument:
             pieces += [rest[done:place], content.encode("latin-1")]
             done = place
         return b"".join([*pieces, rest[done:]])
+
+
+def _contents(document: bytes) -> Iterator[tuple[int, int]]:
+    """Return where the contents of accounts' elements begin and end, in one pass, whatever the message holds."""
+    opened: int | None = None
+    seen = 0
+    for tag in _TAG.finditer(document):
+        begins = document.rfind(b"<", seen, tag.start())
+        closes = begins >= 0 and document.startswith(b"</", begins)
+        if closes and opened is not None:
+            yield opened, begins
+            opened = None
+        elif not closes and opened is None:
+            opened = tag.end()
+        seen = tag.end()

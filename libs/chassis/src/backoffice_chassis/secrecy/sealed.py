@@ -55,18 +55,25 @@ class Sealed:
             return [{**row, **dict.fromkeys(self.apart.values())} for row in rows]
         return await self.seal_now(connection, rows)
 
-    def seal_under(self, key: DataKey, row: Mapping[str, Any]) -> Fields:
-        """Return one row encrypted under a key, as it is to be stored."""
-        return self._sealed(row, key)
-
     async def seal_now(self, connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[Fields]:
         """Return rows encrypted under the newest keys, whatever release runs beside."""
         if self.subject is None:
             own = await keys.own(connection)
-            return [self._sealed(row, own) for row in rows]
+            return [self.seal_under(own, row) for row in rows]
         subject = self.subject
         found = await keys.of_subjects(connection, {row[subject] for row in rows})
-        return [self._sealed(row, found[row[subject]]) for row in rows]
+        return [self.seal_under(found[row[subject]], row) for row in rows]
+
+    def seal_under(self, key: DataKey, row: Mapping[str, Any]) -> Fields:
+        """Return one row as it is to be stored, encrypted under a key."""
+        changed: Fields = {}
+        for name in self.columns:
+            column = self.stored_in(name)
+            rest, plain = self._plain(name, row[name])
+            token = _empty(rest) if plain is None else key.seal(plain, self._place(row, column))
+            changed[name] = rest
+            changed[column.name] = token.encode() if token and isinstance(column.type, LargeBinary) else token
+        return {**row, **changed}
 
     async def open(
         self, connection: AsyncConnection, rows: Iterable[Row[Any] | Mapping[str, Any]]
@@ -84,16 +91,6 @@ class Sealed:
     def _tokens(self, row: Fields) -> list[str]:
         stored = [row.get(self.stored_in(name).name) for name in self.columns]
         return [_text(each) for each in stored if is_sealed(each)]
-
-    def _sealed(self, row: Mapping[str, Any], key: DataKey) -> Fields:
-        changed: Fields = {}
-        for name in self.columns:
-            column = self.stored_in(name)
-            rest, plain = self._plain(name, row[name])
-            token = _empty(rest) if plain is None else key.seal(plain, self._place(row, column))
-            changed[name] = rest
-            changed[column.name] = token.encode() if token and isinstance(column.type, LargeBinary) else token
-        return {**row, **changed}
 
     def _plain(self, name: str, value: Any) -> tuple[Any, bytes | None]:
         """Return what stays of a value, and what is to be encrypted of it."""

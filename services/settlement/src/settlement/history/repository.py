@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis.secrecy import keys
-from backoffice_chassis.secrecy.documents import names_an_account
+from backoffice_chassis.secrecy.documents import may_name_an_account
 from backoffice_chassis.secrecy.envelope import DataKey
 from backoffice_chassis.secrecy.sealed import NOTHING
 from backoffice_events.messaging import bulk
@@ -17,7 +17,7 @@ from settlement.history.tables import SEALED, status_event
 
 async def append(connection: AsyncConnection, entries: Sequence[Entry], now: datetime) -> None:
     """Add lines to the history, in order. Accounts that a message names rest encrypted."""
-    naming = [names_an_account(entry.document) for entry in entries]
+    naming = [may_name_an_account(entry.document) for entry in entries]
     key = await keys.sealing(connection) if any(naming) else None
     rows = [_row(entry, now, key, names=names) for entry, names in zip(entries, naming, strict=True)]
     await bulk.append(connection, status_event, rows)
