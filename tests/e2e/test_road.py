@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import threading
 from collections.abc import Collection
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.e2e
 TRADES = 600
 ACCOUNTS = ("TEST-S-", "TEST-C-")
 """How every account of the demo's firm begins: made up, so that none is anybody's."""
+LOOKED_AT = 40
 KILLED = ("trade-capture", "compliance", "settlement", "ledger")
 
 
@@ -114,6 +116,28 @@ def test_no_account_rests_in_clear(platform: Stack, outcome: Report, service: st
 def test_no_account_travels_in_clear_but_to_the_csd(platform: Stack, outcome: Report) -> None:
     told = asyncio.run(topics_that_tell(platform.brokers, [account.encode() for account in ACCOUNTS]))
     assert told == {CSD_INSTRUCTIONS.name}
+
+
+def test_the_csd_is_told_each_trades_own_accounts(platform: Stack, outcome: Report) -> None:
+    capture, settlement = (platform.client(name, "operations") for name in ("trade-capture", "settlement"))
+    with capture, settlement:
+        known = {
+            (each["party"], each["place_of_settlement"], each["currency"]): each
+            for each in every_page(capture, "/reference/settlement-instructions")
+        }
+        instructed = [each for each in every_page(settlement, "/settlements") if each["instruction"]][
+            :LOOKED_AT
+        ]
+        assert len(instructed) == LOOKED_AT
+        for each in instructed:
+            trade = body_of(capture.get(f"/trades/{each['trade_id']}"))["state"]
+            path = f"/instructions/{each['instruction']['instruction_id']}/messages"
+            document = body_of(settlement.get(path))[0]["document"]
+            where = trade["settlement_parties"]["place_of_settlement"], trade["currency"]
+            ours, theirs = (known[trade[party], *where] for party in ("entity_lei", "counterparty_lei"))
+            accounts = {ours["safekeeping_account"], theirs["safekeeping_account"]}
+            assert set(re.findall("<SfkpgAcct><Id>(.*?)</Id>", document)) == accounts
+            assert re.findall("<CshAcct><Prtry>(.*?)</Prtry>", document) == [ours["cash_account"]]
 
 
 async def topics_that_tell(brokers: Brokers, words: Collection[bytes]) -> set[str]:
