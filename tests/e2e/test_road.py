@@ -119,8 +119,10 @@ def test_no_account_travels_in_clear_but_to_the_csd(platform: Stack, outcome: Re
 
 
 def test_the_csd_is_told_each_trades_own_accounts(platform: Stack, outcome: Report) -> None:
-    capture, settlement = (platform.client(name, "operations") for name in ("trade-capture", "settlement"))
-    with capture, settlement:
+    with (
+        platform.client("trade-capture", "operations") as capture,
+        platform.client("settlement", "operations") as settlement,
+    ):
         known = {
             (each["party"], each["place_of_settlement"], each["currency"]): each
             for each in every_page(capture, "/reference/settlement-instructions")
