@@ -109,7 +109,10 @@ async def test_another_relay_takes_over_when_the_leaders_session_ends(stage: Any
 
 async def test_a_leader_whose_session_was_killed_stands_for_leadership_again(stage: Any) -> None:
     made = await stage.contract(partitions=1)
-    kill = text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+    here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    kill = text(
+        f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND {here}"  # noqa: S608
+    )
     async with running(stage.relay()):
         await stage.publish(made(name="a", number=1))
         await stage.drained()

@@ -185,9 +185,11 @@ async def test_accounts_of_another_trade_or_of_nobody_make_a_dead_letter(world: 
         replace(one, sealed_accounts=other.sealed_accounts),
         replace(other, sealed_accounts="enc1"),
     ]
-    await process(world, RING | with_event_keys(SHARED), *forged)
+    behind = a.confirmed(one.trade.trade_id)
+    await process(world, RING | with_event_keys(SHARED), *forged, behind)
     letters = await world.rows("SELECT reason FROM dead_letter ORDER BY seq")
-    assert len(letters) == len(forged)
+    assert [letter.reason.split()[0] for letter in letters] == ["trading.trades.v1.sealed_accounts", "The"]
+    assert len(await world.rows("SELECT 1 FROM parked_event")) == 1
     assert await world.rows("SELECT 1 FROM settlement") == []
 
 

@@ -41,7 +41,7 @@ class MemoryWorld:
         if event.topic.name == "csd.advices.v1":
             take_advice(self.case, received)
         else:
-            take_fact(self.case, received, None)
+            take_fact(self.case, received, getattr(event, "trade", None))
         new = [outgoing for outgoing, _ in self.case.outgoing[self._heard :]]
         self._heard = len(self.case.outgoing)
         self.unanswered += [

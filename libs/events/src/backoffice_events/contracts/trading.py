@@ -20,13 +20,8 @@ from backoffice_events.contracts.vocabulary import (
 
 TRADING_TRADES = Topic("trading.trades.v1", owner="trade-capture")
 
-SealedAccounts = Annotated[
-    str,
-    msgspec.Meta(
-        max_length=4000,
-        description="The trade's three accounts encrypted for settlement; they are empty in settlement_parties then.",
-    ),
-]
+SealedAccounts = Annotated[str, msgspec.Meta(max_length=4000)]
+"""The three accounts of a trade, encrypted for settlement."""
 
 
 class SettlementParties(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +82,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TradeEvent(Event, frozen=True, kw_only=True):
-    """What is said of a trade with the whole of it. sealed_accounts: None when its accounts stand in it."""
+    """What is said of a trade with the whole of it."""
 
     trade: Trade
     sealed_accounts: SealedAccounts | None = None
@@ -99,7 +94,11 @@ class TradeEvent(Event, frozen=True, kw_only=True):
 
 @event("backoffice.trading.trade-captured.v1", TRADING_TRADES, key="trade.trade_id")
 class TradeCaptured(TradeEvent, frozen=True, kw_only=True):
-    """A trade was taken in, valid and enriched (version 1)."""
+    """A trade was taken in, valid and enriched (version 1).
+
+    sealed_accounts: the trade's three accounts encrypted for settlement, and then empty in settlement_parties. So in
+    what is said of it later.
+    """
 
 
 @event("backoffice.trading.trade-amended.v1", TRADING_TRADES, key="trade.trade_id")

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from backoffice_chassis.secrecy.errors import UnreadableError
 from backoffice_chassis.secrecy.transit import EventKeys, event_keys_of, opened
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.compliance import TradeBlocked, TradeCleared, TradeHeld
 from backoffice_events.contracts.trading import (
+    Trade,
     TradeAmended,
     TradeCancelled,
     TradeCaptured,
@@ -21,6 +23,8 @@ from settlement.processes.domain import Outcome
 from settlement.processes.progress import advance
 from settlement.processes.store import change
 
+Fact = tuple[Received[Any], Trade | None]
+
 _OUTCOMES: dict[type[Event], Outcome] = {
     TradeCleared: Outcome.CLEARED,
     TradeHeld: Outcome.HELD,
@@ -29,33 +33,45 @@ _OUTCOMES: dict[type[Event], Outcome] = {
 
 
 async def take_facts(batch: Batch) -> None:
-    """Apply a batch of facts about trades, each trade's in order."""
-    by_trade: dict[str, list[Received[Any]]] = defaultdict(list)
-    for received in batch.events:
-        by_trade[received.key].append(received)
+    """Apply a batch of facts about trades, each trade's in order, and refuse trades whose accounts do not open.
 
+    What comes behind a refused one of its trade is left alone: it will be handed over again after it.
+    """
     keys = event_keys_of(batch.connection)
+    by_trade: dict[str, list[Fact]] = defaultdict(list)
+    refused: set[str] = set()
+    for received in batch.events:
+        if received.key in refused:
+            continue
+        try:
+            fact = received, _whole_trade(received.event, keys)
+        except UnreadableError as error:
+            refused.add(received.key)
+            batch.refuse(received, str(error))
+        else:
+            by_trade[received.key].append(fact)
 
     def apply(case: Case) -> None:
-        for received in by_trade[case.settlement.trade_id]:
-            take_fact(case, received, keys)
+        for received, trade in by_trade[case.settlement.trade_id]:
+            take_fact(case, received, trade)
 
     await change(batch, by_trade, apply)
 
 
-def take_fact(case: Case, received: Received[Any], keys: EventKeys | None) -> None:
-    """Apply one fact, and do what follows from it. keys: what its accounts are encrypted by."""
-    event = received.event
-    is_trade = isinstance(event, TradeEvent)
-    news = _trade(case, received, keys) if is_trade else _WORDS[type(event)](case, received)
+def _whole_trade(event: Event, keys: EventKeys | None) -> Trade | None:
+    """Return the trade of an event that carries one, with its accounts."""
+    return opened(event, keys) if isinstance(event, TradeEvent) else None
+
+
+def take_fact(case: Case, received: Received[Any], trade: Trade | None) -> None:
+    """Apply one fact, and do what follows from it. trade: with its accounts, when the fact is one about its terms."""
+    news = _WORDS[type(received.event)](case, received) if trade is None else _terms(case, received, trade)
     if news:
         advance(case, received)
 
 
-def _trade(case: Case, received: Received[Any], keys: EventKeys | None) -> bool:
-    event = received.event
-    trade = opened(event, keys)
-    cancelled = isinstance(event, TradeCancelled)
+def _terms(case: Case, received: Received[Any], trade: Trade) -> bool:
+    cancelled = isinstance(received.event, TradeCancelled)
     news = case.settlement.take_trade(trade, cancelled=cancelled)
     if news:
         case.new_terms = trade
