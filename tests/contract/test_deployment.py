@@ -32,7 +32,7 @@ PARTS: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 MAKE_SECRETS = ROOT / "deploy/make_secrets.py"
 OURS = [name for name, part in PARTS.items() if part["image"].startswith("backoffice:")]
-UNPROBED = {"counterparties", "csd", "otel-collector", "jaeger", "kafka-exporter", "postgres-exporter"}
+UNPROBED = {"counterparties", "csd", "otel-collector", "jaeger", "kafka-metrics", "postgres-exporter"}
 """They serve nobody who waits for them, or their images hold nothing to probe with."""
 PROFILES = {profile for part in PARTS.values() for profile in part.get("profiles", [])}
 BROKERS = [name for name, part in PARTS.items() if part["image"].startswith("apache/kafka:")]
@@ -286,7 +286,6 @@ def test_keycloak_limits_a_client_as_the_local_issuer_does(tmp_path: Path) -> No
 
 LISTENS = {
     **{entry.name: {8000} for entry in SERVICES},
-    "kafka-exporter": {9308},
     "postgres-exporter": {9187},
     "prometheus": {9090},
     "jaeger": {4318, 16686},

@@ -1,4 +1,4 @@
-"""Build Prometheus, promtool and the OpenTelemetry Collector from their Go modules, and print the folder they are in.
+"""Build Prometheus, promtool, postgres_exporter and the OpenTelemetry Collector from Go modules, and print the folder.
 
 No package registry has them built. Everything is pinned: Go by hash (go.lock), the modules by go.sum. The first time
 takes minutes; after that, until a pin changes, nothing is done. Uses the standard library and pip alone.
@@ -15,7 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parent.parent / ".backoffice" / "cache"
 PROMETHEUS = "github.com/prometheus/prometheus/cmd"
-PROGRAMS = (f"{PROMETHEUS}/promtool", f"{PROMETHEUS}/prometheus", "./otelcol")
+EXPORTER = "github.com/prometheus-community/postgres_exporter/cmd/postgres_exporter"
+PROGRAMS = (f"{PROMETHEUS}/promtool", f"{PROMETHEUS}/prometheus", EXPORTER, "./otelcol")
 PINS = ("go.lock", "go.mod", "go.sum", "otelcol/main.go")
 
 

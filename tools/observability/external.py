@@ -4,11 +4,12 @@ from typing import Final
 
 from observability.registry import SCRAPED, Series
 
-KAFKA_EXPORTER: Final = {
+KAFKA_METRICS: Final = {
     "kafka_brokers": (),
-    "kafka_consumergroup_lag": ("consumergroup", "topic", "partition"),
-    "kafka_topic_partition_current_offset": ("topic", "partition"),
-    "kafka_topic_partition_under_replicated_partition": ("topic", "partition"),
+    "kafka_consumer_group_lag": ("group", "topic", "partition"),
+    "kafka_partition_current_offset": ("topic", "partition"),
+    "kafka_partition_replicas": ("topic", "partition"),
+    "kafka_partition_replicas_in_sync": ("topic", "partition"),
 }
 POSTGRES_EXPORTER: Final = {
     "pg_up": (),
@@ -24,5 +25,5 @@ POSTGRES_EXPORTER: Final = {
 
 def series() -> dict[str, Series]:
     """Return every name, with the labels of its exporter."""
-    known = {**KAFKA_EXPORTER, **POSTGRES_EXPORTER}
+    known = {**KAFKA_METRICS, **POSTGRES_EXPORTER}
     return {name: Series(name, frozenset(labels) | SCRAPED) for name, labels in known.items()}

@@ -1,16 +1,19 @@
 """Every query of a dashboard returns data: a real Prometheus watches a platform that trades, settles and reconciles.
 
-Kafka's and PostgreSQL's exporters are not part of the embedded stack; their dashboard's names are checked by contract
-tests alone. Run by `make dashboards`, which builds Prometheus.
+Kafka and PostgreSQL are asked as in Compose, by a collector and by postgres_exporter. Run by `make dashboards`, which
+builds all of them.
 """
 
+import asyncio
 import math
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,25 +22,26 @@ import httpx
 import pytest
 import yaml
 
+from backoffice_cli.auditor.evidence.databases import superuser_url
 from backoffice_cli.commands.reconcile import run as reconcile
 from backoffice_cli.demo.run import prepare_firm, prepare_stack, settle, trade
 from backoffice_cli.platform import Platform
 from backoffice_cli.reconciliation.push import push
 from backoffice_cli.stack import children
 from backoffice_cli.stack.control import bring_down
+from backoffice_cli.stack.databases import provision_monitoring
 from backoffice_cli.stack.ports import LOOPBACK, draw_ports
 from observability.dashboards import DASHBOARDS
 from observability.dashboards.render import SERVICES
-from observability.dashboards.servers import SERVERS
 from observability.registry import SCRAPED, declared
 
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / "deploy" / "prometheus"
+PROGRAMS = Path(os.environ.get("PROMETHEUS", ""))
 TRADES, RATE = 300, 30
 MOST_SECONDS = 120
-SHOWN = [dashboard for dashboard in DASHBOARDS if dashboard is not SERVERS]
 OF_PROMETHEUS = {"le", "otel_scope_name"} | SCRAPED
 
 
@@ -86,30 +90,72 @@ def prometheus(platform: Platform) -> Iterator[Prometheus]:
     shutil.copytree(CONFIG / "rules", folder / "rules")
     config = yaml.safe_load((CONFIG / "prometheus.yml").read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "5s"}
-    config["scrape_configs"] = [
-        {
-            **scrape,
-            "static_configs": [{"targets": [platform.url(scrape["job_name"]).removeprefix("http://")]}],
-        }
-        for scrape in config["scrape_configs"]
-        if scrape["job_name"] in SERVICES
-    ]
+    port, exporter = draw_ports(2)
+    addresses = {name: platform.url(name).removeprefix("http://") for name in SERVICES}
+    addresses["postgres"] = f"{LOOPBACK}:{exporter}"
+    for scrape in config["scrape_configs"]:
+        scrape["static_configs"] = [{"targets": [addresses[scrape["job_name"]]]}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    [port] = draw_ports(1)
     command = [
-        str(Path(os.environ["PROMETHEUS"]) / "prometheus"),
+        str(PROGRAMS / "prometheus"),
         f"--config.file={folder}/prometheus.yml",
         f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address={LOOPBACK}:{port}",
         "--web.enable-otlp-receiver",
+        "--web.enable-remote-write-receiver",
     ]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            started = Prometheus(f"http://{LOOPBACK}:{port}", time.time())
-            _until_it_answers(started, process, folder / "log")
+    with running(command, folder / "log") as process:
+        started = Prometheus(f"http://{LOOPBACK}:{port}", time.time())
+        _until_it_answers(started, process, folder / "log")
+        with kafka_asked(platform, started), postgres_asked(platform, exporter):
             yield started
+
+
+@contextmanager
+def running(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program until the end of the block."""
+    told = {**os.environ, **environment}
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, stdout=output, stderr=output, env=told) as process,
+    ):
+        try:
+            yield process
         finally:
             process.terminate()
+
+
+@contextmanager
+def kafka_asked(platform: Platform, prometheus: Prometheus) -> Iterator[None]:
+    """Run the collector that asks Kafka, as Compose does but for where things are and who signs in."""
+    config = yaml.safe_load((ROOT / "deploy" / "otel" / "kafka.yaml").read_text())
+    asking = config["receivers"]["kafkametrics"]
+    asking |= {"brokers": platform.brokers.bootstrap_servers.split(","), "collection_interval": "1s"}
+    del asking["auth"]
+    [exporter] = config["exporters"].values()
+    exporter["endpoint"] = f"{prometheus.url}/api/v1/write"
+    config["service"]["telemetry"] = {"metrics": {"level": "none"}}
+    told = platform.folder.parent / "kafka.yaml"
+    told.write_text(yaml.safe_dump(config))
+    with running([str(PROGRAMS / "otelcol"), f"--config={told}"], told.with_suffix(".log")):
+        yield
+
+
+@contextmanager
+def postgres_asked(platform: Platform, port: int) -> Iterator[None]:
+    """Run postgres_exporter as the role that sees statistics alone."""
+    admin, password = superuser_url(platform, "postgres"), secrets.token_urlsafe(16)
+    asyncio.run(provision_monitoring(admin, password))
+    command = [str(PROGRAMS / "postgres_exporter"), f"--web.listen-address={LOOPBACK}:{port}"]
+    where = admin.rpartition("@")[2]
+    with running(
+        command,
+        platform.folder.parent / "postgres_exporter.log",
+        DATA_SOURCE_URI=f"{where}?sslmode=disable",
+        DATA_SOURCE_USER="monitoring",
+        DATA_SOURCE_PASS=password,
+    ):
+        yield
 
 
 def _until_it_answers(prometheus: Prometheus, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -147,7 +193,7 @@ def watched(platform: Platform, prometheus: Prometheus) -> Prometheus:
     ("panel", "service"),
     [
         pytest.param(panel, service, id=f"{dashboard.uid} {panel.title} {service}")
-        for dashboard in SHOWN
+        for dashboard in DASHBOARDS
         for panel in dashboard.panels
         for service in (SERVICES[:4] if dashboard.for_each_service else ("",))
     ],

@@ -1,4 +1,4 @@
-// The OpenTelemetry Collector with the components that deploy/otel/collector.yaml names. Its own builder writes the same;
+// The OpenTelemetry Collector with the components that deploy/otel names. Its own builder writes the same;
 // here the modules are pinned beside the others.
 package main
 
@@ -6,6 +6,7 @@ import (
 	"log"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusremotewriteexporter"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/kafkametricsreceiver"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/provider/envprovider"
@@ -23,7 +24,9 @@ import (
 
 func components() (factories otelcol.Factories, err error) {
 	factories.Telemetry = otelconftelemetry.NewFactory()
-	if factories.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](otlpreceiver.NewFactory()); err != nil {
+	if factories.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](
+		kafkametricsreceiver.NewFactory(), otlpreceiver.NewFactory(),
+	); err != nil {
 		return
 	}
 	if factories.Processors, err = otelcol.MakeFactoryMap[processor.Factory](

@@ -1,4 +1,4 @@
-"""Kafka and PostgreSQL, as kafka_exporter and postgres_exporter tell of them."""
+"""Kafka and PostgreSQL, as the collector's Kafka metrics receiver and postgres_exporter tell of them."""
 
 from typing import Final
 
@@ -8,6 +8,9 @@ _NAMED: Final = '{datname!=""}'
 _HITS: Final = rate(f"pg_stat_database_blks_hit{_NAMED}", "datname")
 _READS: Final = rate(f"pg_stat_database_blks_read{_NAMED}", "datname")
 
+_IN_SYNC: Final = "sum by (topic, partition) (kafka_partition_replicas_in_sync)"
+_COPIES: Final = "sum by (topic, partition) (kafka_partition_replicas)"
+
 _KAFKA: Final = Row(
     "Kafka",
     (
@@ -15,17 +18,17 @@ _KAFKA: Final = Row(
         number(
             "Under-replicated partitions",
             "With fewer copies than they should have: 0 is good.",
-            "sum(kafka_topic_partition_under_replicated_partition)",
+            f"count({_IN_SYNC} < {_COPIES}) or vector(0)",
         ),
         lines(
             "Records a second",
             "Published, by topic.",
-            Query(rate("kafka_topic_partition_current_offset", "topic"), "{{topic}}"),
+            Query(rate("kafka_partition_current_offset", "topic"), "{{topic}}"),
         ),
         lines(
             "Consumer lag",
             "By group, as the broker says: also of a consumer that is down.",
-            Query("sum by (consumergroup) (kafka_consumergroup_lag)", "{{consumergroup}}"),
+            Query("sum by (group) (kafka_consumer_group_lag)", "{{group}}"),
         ),
     ),
 )
