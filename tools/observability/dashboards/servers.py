@@ -18,7 +18,7 @@ _KAFKA: Final = Row(
         number(
             "Under-replicated partitions",
             "With fewer copies than they should have: 0 is good.",
-            f"count({_IN_SYNC} < {_COPIES}) or vector(0)",
+            f"sum(clamp_max({_COPIES} - {_IN_SYNC}, 1))",
         ),
         lines(
             "Records a second",
