@@ -198,6 +198,11 @@ def user_profile() -> dict[str, object]:
     }
 
 
+def key_ring() -> str:
+    """Return a new ring of one key, as services read it."""
+    return f"1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
 def main() -> None:
     """Make what is missing."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "secrets"
@@ -213,8 +218,8 @@ def main() -> None:
             password = keep(folder / f"{role}_password", secrets.token_urlsafe(32))
             keep(folder / url_name, url(role, password, service))
         keep(folder / f"{service}_audit_key", base64.b64encode(secrets.token_bytes(32)).decode())
-        keep(folder / f"{service}_field_keys", f"1:{base64.b64encode(secrets.token_bytes(32)).decode()}")
-    keep(folder / "event_keys", f"1:{base64.b64encode(secrets.token_bytes(32)).decode()}")
+        keep(folder / f"{service}_field_keys", key_ring())
+    keep(folder / "event_keys", key_ring())
     for user in KAFKA_USERS:
         keep(folder / f"kafka_{user}_password", secrets.token_urlsafe(32))
     keep(folder / "kafka_jaas", jaas(keep(folder / "kafka_admin_password", secrets.token_urlsafe(32))))

@@ -39,7 +39,6 @@ pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / "deploy" / "prometheus"
-PROGRAMS = Path(os.environ.get("PROMETHEUS", ""))
 TRADES, RATE = 300, 30
 MOST_SECONDS = 120
 OF_PROMETHEUS = {"le", "otel_scope_name"} | SCRAPED
@@ -97,7 +96,7 @@ def prometheus(platform: Platform) -> Iterator[Prometheus]:
         scrape["static_configs"] = [{"targets": [addresses[scrape["job_name"]]]}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [
-        str(PROGRAMS / "prometheus"),
+        program("prometheus"),
         f"--config.file={folder}/prometheus.yml",
         f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address={LOOPBACK}:{port}",
@@ -109,6 +108,11 @@ def prometheus(platform: Platform) -> Iterator[Prometheus]:
         _until_it_answers(started, process, folder / "log")
         with kafka_asked(platform, started), postgres_asked(platform, exporter):
             yield started
+
+
+def program(name: str) -> str:
+    """Return where a program is that was built for this."""
+    return str(Path(os.environ["PROMETHEUS"]) / name)
 
 
 @contextmanager
@@ -137,7 +141,7 @@ def kafka_asked(platform: Platform, prometheus: Prometheus) -> Iterator[None]:
     config["service"]["telemetry"] = {"metrics": {"level": "none"}}
     told = platform.folder.parent / "kafka.yaml"
     told.write_text(yaml.safe_dump(config))
-    with running([str(PROGRAMS / "otelcol"), f"--config={told}"], told.with_suffix(".log")):
+    with running([program("otelcol"), f"--config={told}"], told.with_suffix(".log")):
         yield
 
 
@@ -146,7 +150,7 @@ def postgres_asked(platform: Platform, port: int) -> Iterator[None]:
     """Run postgres_exporter as the role that sees statistics alone."""
     admin, password = superuser_url(platform, "postgres"), secrets.token_urlsafe(16)
     asyncio.run(provision_monitoring(admin, password))
-    command = [str(PROGRAMS / "postgres_exporter"), f"--web.listen-address={LOOPBACK}:{port}"]
+    command = [program("postgres_exporter"), f"--web.listen-address={LOOPBACK}:{port}"]
     where = admin.rpartition("@")[2]
     with running(
         command,
