@@ -345,6 +345,18 @@ def test_the_collector_hands_on_to_parts_that_take_it() -> None:
             assert set(pipeline[kind]) <= collector[kind].keys()
 
 
+def test_the_collector_that_asks_kafka_finds_it_signs_in_and_hands_on() -> None:
+    asking = configuration("otel/kafka.yaml")
+    receiver, [exporter] = asking["receivers"]["kafkametrics"], asking["exporters"].values()
+    assert [name.partition(":")[0] for name in receiver["brokers"]] == BROKERS[:1]
+    assert receiver["auth"]["sasl"]["username"] == "monitoring"
+    [secret] = secret_files("kafka-metrics")
+    assert receiver["auth"]["sasl"]["password"] == f"${{file:/run/secrets/{secret}}}"
+    assert listens(exporter["endpoint"])
+    assert PARTS["kafka-metrics"]["command"] == ["--config=/etc/otelcol/kafka.yaml"]
+    assert PARTS["kafka-metrics"]["volumes"] == PARTS["otel-collector"]["volumes"]
+
+
 def test_what_watches_is_given_its_configuration_where_it_looks_for_it() -> None:
     given = {
         (name, volume.split(":")[1]): volume.split(":")[0]
