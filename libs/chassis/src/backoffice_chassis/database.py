@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backoffice_chassis.secrecy import keys
@@ -36,7 +37,7 @@ def _engine(settings: ServiceSettings, application_name: str, timeout: int, conn
         pool_timeout=min(timeout, 10),
         pool_recycle=1800,
         pool_use_lifo=True,
-        execution_options=_secrecy(settings),
+        execution_options=secrecy(settings.required_field_keys(), settings.event_keys),
         connect_args={
             "timeout": 5,
             "command_timeout": timeout + _ANSWER_SECONDS,
@@ -50,9 +51,9 @@ def _engine(settings: ServiceSettings, application_name: str, timeout: int, conn
     )
 
 
-def _secrecy(settings: ServiceSettings) -> dict[str, Any]:
-    shared = settings.event_keys
+def secrecy(field_keys: str, event_keys: SecretStr | None) -> dict[str, Any]:
+    """Return an engine's execution options, by which its connections encrypt and decrypt what rests and travels so."""
     return {
-        **keys.with_ring(KeyRing(settings.required_field_keys())),
-        **with_event_keys(EventKeys(shared.get_secret_value()) if shared else None),
+        **keys.with_ring(KeyRing(field_keys)),
+        **with_event_keys(EventKeys(event_keys.get_secret_value()) if event_keys else None),
     }

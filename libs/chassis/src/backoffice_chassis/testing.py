@@ -18,11 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backoffice_chassis.app import create_app
 from backoffice_chassis.audit.trail import CHANGING, Audited, declared
+from backoffice_chassis.database import secrecy
 from backoffice_chassis.http.problems import MISSING_TOKEN, unauthenticated
 from backoffice_chassis.resources import open_resources
-from backoffice_chassis.secrecy import keys
-from backoffice_chassis.secrecy.ring import KeyRing
-from backoffice_chassis.secrecy.transit import EventKeys, with_event_keys
 from backoffice_chassis.security.access import Reach, access_rules
 from backoffice_chassis.security.principal import Principal, Role
 from backoffice_chassis.security.scope import WHOLE_FIRM, Scope
@@ -89,9 +87,7 @@ def _scope(limits: str) -> Scope:
 
 def engine_for(database_url: str) -> AsyncEngine:
     """Return an engine on a test database that encrypts and decrypts as the application of `app_for` does."""
-    ring = KeyRing(FIELD_KEYS.get_secret_value())
-    shared = EventKeys(EVENT_KEYS.get_secret_value())
-    options = {**keys.with_ring(ring), **with_event_keys(shared)}
+    options = secrecy(FIELD_KEYS.get_secret_value(), EVENT_KEYS)
     return create_async_engine(database_url, execution_options=options)
 
 

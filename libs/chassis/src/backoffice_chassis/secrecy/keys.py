@@ -45,9 +45,14 @@ def with_ring(ring: KeyRing) -> dict[str, Any]:
     return {_KEY_RING: ring}
 
 
+def options_of(connection: AsyncConnection) -> Mapping[str, Any]:
+    """Return the execution options that a connection's engine was opened with."""
+    return connection.sync_connection.get_execution_options() if connection.sync_connection else {}
+
+
 def ring_of(connection: AsyncConnection) -> KeyRing:
     """Return the keys that a connection's engine was opened with. Raises MissingKeyError when it was without."""
-    options = connection.sync_connection.get_execution_options() if connection.sync_connection else {}
+    options = options_of(connection)
     if _KEY_RING not in options:
         raise MissingKeyError("This connection was opened without BACKOFFICE_FIELD_KEYS.")
     ring: KeyRing = options[_KEY_RING]

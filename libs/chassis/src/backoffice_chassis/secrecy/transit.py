@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backoffice_chassis.secrecy.accounts import accounts_of, with_accounts, without_accounts
 from backoffice_chassis.secrecy.envelope import DataKey
 from backoffice_chassis.secrecy.errors import MissingKeyError, UnreadableError
+from backoffice_chassis.secrecy.keys import options_of
 from backoffice_chassis.secrecy.ring import is_version, parsed
 from backoffice_events.contracts.trading import TRADING_TRADES, Trade, TradeEvent
 
@@ -49,8 +50,7 @@ def with_event_keys(keys: EventKeys | None) -> dict[str, Any]:
 
 def event_keys_of(connection: AsyncConnection) -> EventKeys | None:
     """Return the keys that a connection's engine was opened with; None when it was without."""
-    options = connection.sync_connection.get_execution_options() if connection.sync_connection else {}
-    return options.get(_EVENT_KEYS)
+    return options_of(connection).get(_EVENT_KEYS)
 
 
 def sealed(event: _Event, keys: EventKeys | None) -> _Event:
