@@ -347,7 +347,7 @@ def test_the_collector_hands_on_to_parts_that_take_it() -> None:
 
 def test_the_collector_that_asks_kafka_finds_it_signs_in_and_hands_on() -> None:
     asking = configuration("otel/kafka.yaml")
-    receiver, [exporter] = asking["receivers"]["kafkametrics"], asking["exporters"].values()
+    receiver, [exporter] = asking["receivers"]["kafka_metrics"], asking["exporters"].values()
     assert [name.partition(":")[0] for name in receiver["brokers"]] == BROKERS[:1]
     assert receiver["auth"]["sasl"]["username"] == "monitoring"
     [secret] = secret_files("kafka-metrics")

@@ -133,7 +133,7 @@ def running(command: list[str], log: Path, **environment: str) -> Iterator[subpr
 def kafka_asked(platform: Platform, prometheus: Prometheus) -> Iterator[None]:
     """Run the collector that asks Kafka, as Compose does but for where things are and who signs in."""
     config = yaml.safe_load((ROOT / "deploy" / "otel" / "kafka.yaml").read_text())
-    asking = config["receivers"]["kafkametrics"]
+    asking = config["receivers"]["kafka_metrics"]
     asking |= {"brokers": platform.brokers.bootstrap_servers.split(","), "collection_interval": "1s"}
     del asking["auth"]
     [exporter] = config["exporters"].values()
@@ -209,6 +209,11 @@ def test_every_query_of_every_panel_returns_data(watched: Prometheus, panel: Any
         if not watched.drawn(query.expression.replace("$service", service))
     ]
     assert empty == []
+
+
+def test_nothing_in_what_asks_kafka_is_about_to_go(watched: Prometheus, platform: Platform) -> None:
+    told = (platform.folder.parent / "kafka.log").read_text()
+    assert [line for line in told.splitlines() if "deprecated" in line.lower()] == []
 
 
 def test_what_the_services_tell_is_what_is_declared(watched: Prometheus, platform: Platform) -> None:
