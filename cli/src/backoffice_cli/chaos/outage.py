@@ -7,7 +7,7 @@ from backoffice_cli.chaos.stage import Stage
 from backoffice_cli.stack import holds
 from backoffice_cli.stack.errors import StackError
 
-BACK_SECONDS = 120
+BACK_SECONDS = 300
 DOWN_SECONDS = 10
 
 

@@ -13,7 +13,8 @@ from backoffice_cli.chaos.stage import Stage
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.overrides import Override
 
-BACK_SECONDS = 90
+BACK_SECONDS = 300
+"""Several stacks may start services on two cores at the same moment: longer than this, and it hangs."""
 
 
 @dataclass(frozen=True)
