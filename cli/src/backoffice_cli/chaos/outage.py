@@ -1,4 +1,4 @@
-"""A server that is killed and stays down for a while."""
+"""What is killed comes back: a server that stays down for a while, and how long anything is waited for."""
 
 import signal
 
@@ -8,6 +8,7 @@ from backoffice_cli.stack import holds
 from backoffice_cli.stack.errors import StackError
 
 BACK_SECONDS = 300
+"""Several stacks may start services on two cores at the same moment: longer than this, and it hangs."""
 DOWN_SECONDS = 10
 
 
@@ -36,10 +37,16 @@ def bring_back(stage: Stage, planned: Planned) -> None:
     stage.note(planned, f"{name} may start")
 
     def see() -> None:
-        if not stage.until(lambda: stage.component(name).pid != pid and stage.is_ready(name), BACK_SECONDS):
-            raise StackError(
-                f"{name} did not come back within {BACK_SECONDS} s.", f"See: backoffice logs {name}"
-            )
+        await_return(stage, name, pid)
         stage.note(planned, f"{name} is back")
 
     stage.aside(see)
+
+
+def await_return(stage: Stage, name: str, pid: int) -> None:
+    """Wait until a part of the stack serves under another process id. Raises StackError when it does not."""
+    back = stage.until(
+        lambda: stage.component(name).pid not in {pid, None} and stage.is_ready(name), BACK_SECONDS
+    )
+    if not back:
+        raise StackError(f"{name} did not come back within {BACK_SECONDS} s.", f"See: backoffice logs {name}")

@@ -5,7 +5,8 @@ import threading
 from pathlib import Path
 
 from backoffice_cli.chaos.fault import Drawn, Fault, OneFault, Planned, Shape
-from backoffice_cli.chaos.faults.processes import await_return, restart, start_otherwise
+from backoffice_cli.chaos.faults.processes import restart, start_otherwise
+from backoffice_cli.chaos.outage import await_return
 from backoffice_cli.chaos.stage import Stage
 from backoffice_cli.stack.overrides import Override
 from backoffice_cli.stack.paths import write_whole

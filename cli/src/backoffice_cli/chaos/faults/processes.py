@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from backoffice_cli.chaos.fault import Drawn, Fault, NotNowError, OneFault, Planned, Shape
+from backoffice_cli.chaos.outage import BACK_SECONDS, await_return
 from backoffice_cli.chaos.stage import Stage
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.overrides import Override
-
-BACK_SECONDS = 300
-"""Several stacks may start services on two cores at the same moment: longer than this, and it hangs."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +51,6 @@ class EndProcess(OneFault):
     def _see(self, stage: Stage, planned: Planned, name: str, pid: int, since: float) -> None:
         await_return(stage, name, pid)
         stage.note(planned, f"{name} is back, seen {time.monotonic() - since:.1f} s after it was ended")
-
-
-def await_return(stage: Stage, name: str, pid: int) -> None:
-    """Wait until a part of the stack serves under another process id. Raises StackError when it does not."""
-    back = stage.until(
-        lambda: stage.component(name).pid not in {pid, None} and stage.is_ready(name), BACK_SECONDS
-    )
-    if not back:
-        raise StackError(f"{name} did not come back within {BACK_SECONDS} s.", "See: backoffice logs")
 
 
 def start_otherwise(stage: Stage, service: str, wanted: Override) -> int:
