@@ -195,6 +195,7 @@ class Lives:
             "measurement": random.choice(list(Measurement)),
             "book": random.choice(["EQ-1", "EQ-2"]),
             "currency": random.choice(["USD", "EUR"]),
+            "settlement_calendar": random.choice(["US", "TARGET"]),
         }
 
     def _settle_part(self, life: Life, random: Random) -> None:

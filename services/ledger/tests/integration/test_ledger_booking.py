@@ -174,6 +174,28 @@ async def test_each_calendar_has_its_own_day(connection: AsyncConnection, events
     ]
 
 
+async def test_what_is_taken_back_is_dated_by_its_own_calendar_when_the_trade_moved_to_another(
+    connection: AsyncConnection, events: Any
+) -> None:
+    await business_days.follow(
+        Batch.of(connection, [opened(date(2024, 6, 3), 1, "US"), opened(date(2024, 6, 3), 1, "TARGET")])
+    )
+    trade = events.trade()
+    await take(connection, events.captured(trade))
+    await take(connection, events.failing(trade))
+    await business_days.follow(Batch.of(connection, [opened(date(2024, 6, 6), 2, "US")]))
+    await take(connection, events.amended(trade, settlement_calendar="TARGET"))
+    assert await rows(
+        connection, "SELECT kind, settlement_calendar, posting_date FROM journal ORDER BY trade_version, kind"
+    ) == [
+        ("FAILING", "US", date(2024, 6, 4)),
+        ("TRADE_DATE", "US", date(2024, 6, 3)),
+        ("REVERSAL", "US", date(2024, 6, 6)),
+        ("REVERSAL", "US", date(2024, 6, 6)),
+        ("TRADE_DATE", "TARGET", date(2024, 6, 3)),
+    ]
+
+
 async def test_the_books_of_trades_are_looked_up_by_key_even_by_a_plan_for_small_tables(
     engine: AsyncEngine, postgres: PostgresServer, database_url: str, events: Any
 ) -> None:

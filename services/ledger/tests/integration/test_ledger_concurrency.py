@@ -53,7 +53,7 @@ async def balances(connection: AsyncConnection) -> dict[tuple[str, ...], Decimal
 
 def expected(lives: Sequence[Any]) -> dict[tuple[str, ...], Decimal]:
     """Return what the pure rules say the balances are, trade events first."""
-    run = PostingRun(first_open_day={}, closed_accounts=frozenset(), new_id=new_id)
+    run = PostingRun(first_open_day={"US": None, "TARGET": None}, closed_accounts=frozenset(), new_id=new_id)
     found: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
     for life in lives:
         books = TradeBooks(life.current.trade_id)

@@ -24,7 +24,7 @@ class Ledger:
     def __init__(self, trade: Trade, **run: Any) -> None:
         self.books = TradeBooks(trade.trade_id)
         self.run = PostingRun(
-            **({"first_open_day": {}, "closed_accounts": frozenset(), "new_id": new_id} | run)
+            **({"first_open_day": {"US": None}, "closed_accounts": frozenset(), "new_id": new_id} | run)
         )
         self.journals: list[Journal] = []
 

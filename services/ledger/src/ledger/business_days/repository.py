@@ -24,10 +24,10 @@ _TAKE = """
 """
 
 
-async def lock_first_open_days(connection: AsyncConnection, calendars: set[str]) -> dict[str, date]:
+async def lock_first_open_days(connection: AsyncConnection, calendars: set[str]) -> dict[str, date | None]:
     """Return the first open day of each calendar, and keep it open until this transaction ends.
 
-    A calendar of which no business day was heard yet is made known and left out: all its days are open.
+    A calendar of which no business day was heard yet is made known and has None: all its days are open.
     """
     wanted = {"calendars": sorted(calendars)}
     rows = (await connection.execute(_LOCK, wanted)).all()
@@ -36,9 +36,10 @@ async def lock_first_open_days(connection: AsyncConnection, calendars: set[str])
         await bulk.insert(connection, posting_calendar, unknown, on_conflict="(calendar) DO NOTHING")
         rows = (await connection.execute(_LOCK, wanted)).all()
     return {
-        row.calendar: first_open_day(row.business_date, BusinessDayStatus(row.status))
+        row.calendar: None
+        if row.business_date is None
+        else first_open_day(row.business_date, BusinessDayStatus(row.status))
         for row in rows
-        if row.business_date is not None
     }
 
 

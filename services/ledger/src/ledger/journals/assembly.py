@@ -16,15 +16,21 @@ from ledger.journals.posting import OpenFail
 
 @dataclass(frozen=True, slots=True)
 class PostingRun:
-    """What a run of postings stands on: the first open day of each calendar, closed accounts, a source of ids."""
+    """What a run of postings stands on: closed accounts, a source of ids, and the first open day of each calendar.
 
-    first_open_day: Mapping[str, date]
+    first_open_day: of every calendar that is locked for the run; None: no day of it was ever closed.
+    """
+
+    first_open_day: Mapping[str, date | None]
     closed_accounts: frozenset[str]
     new_id: Callable[[], str]
 
     def day(self, calendar: str, effective_date: date) -> date:
-        """Return the day of the books for something that took effect on a date: never a closed one."""
-        return max(effective_date, self.first_open_day.get(calendar, effective_date))
+        """Return the day of the books for something that took effect on a date: never a closed one.
+
+        Raises KeyError for a calendar that the run did not lock: its days might close at any moment.
+        """
+        return max(effective_date, self.first_open_day[calendar] or effective_date)
 
 
 def end_of_fail(fail: OpenFail, trade: Trade, event_id: str, run: PostingRun) -> Journal:

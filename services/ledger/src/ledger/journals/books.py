@@ -25,6 +25,13 @@ class TradeBooks:
     trade_date: Journal | None = None
     fails: dict[int, OpenFail] = field(default_factory=dict)
 
+    def calendars(self) -> set[str]:
+        """Return the settlement calendars of what may be taken back: its mirror is dated by the same calendar."""
+        standing = [fail.journal for fail in self.fails.values()]
+        if self.trade_date is not None:
+            standing.append(self.trade_date)
+        return {journal.settlement_calendar for journal in standing}
+
 
 def enter(books: TradeBooks, journal: Journal) -> None:
     """Let `books` know of a posted journal. A FAILING journal goes before settlements, those before reversals."""

@@ -1,6 +1,7 @@
 """Books trades and settlements."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from backoffice_events.contracts.trading import TradeAmended, TradeCancelled
@@ -18,7 +19,6 @@ from ledger.metrics import JOURNALS
 
 async def book(batch: Batch) -> None:
     """Post the journals that the events lead to; dead-letter the events that can't be booked."""
-    run = await _posting_run(batch)
     books = await repository.lock_books(
         batch.connection,
         {received.key for received in batch.events},
@@ -28,6 +28,7 @@ async def book(batch: Batch) -> None:
             if isinstance(received.event, TradeAmended | TradeCancelled)
         },
     )
+    run = await _posting_run(batch, books.values())
     journals = [
         journal
         for received in batch.events
@@ -38,8 +39,10 @@ async def book(batch: Batch) -> None:
         batch.count(JOURNALS, number, {"kind": kind})
 
 
-async def _posting_run(batch: Batch) -> PostingRun:
+async def _posting_run(batch: Batch, books: Iterable[TradeBooks]) -> PostingRun:
+    """Lock the days of all calendars that a journal may be dated by: the events' own, and those of what stands."""
     calendars = {_calendar(received.event) for received in batch.events}
+    calendars.update(*(one.calendars() for one in books))
     return PostingRun(
         first_open_day=await lock_first_open_days(batch.connection, calendars),
         closed_accounts=await closed_accounts(batch.connection),
