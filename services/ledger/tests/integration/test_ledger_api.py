@@ -338,6 +338,10 @@ async def test_nobody_but_finance_closes_accounts(app: FastAPI, role: Role) -> N
         ("/positions?isin=" + "X" * 141, "/query/isin"),
         ("/accounts/1100/statement", "/query/currency"),
         ("/accounts/1100/statement?currency=usd", "/query/currency"),
+        (
+            "/accounts/1100/statement?currency=USD&date_from=2024-06-04&date_to=2024-06-03",
+            "/query/date_to",
+        ),
         ("/accounts/cash", "/path/code"),
         ("/journals/1", "/path/journal_id"),
     ],

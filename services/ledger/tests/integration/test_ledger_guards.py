@@ -137,6 +137,8 @@ async def test_a_whole_and_balanced_journal_is_taken(attacker: asyncpg.Connectio
         ({"amounts": (("9999", "USD", "10"), ("2110", "USD", "-10"))}, "BO003", "account 9999 is unknown"),
         ({"calendar": "XX"}, "BO004", "unknown"),
         ({"in_flight": 4}, "23514", "in_flight_or_settled"),
+        ({"traded": "'NaN'", "in_flight": "'NaN'"}, "23514", "finite_quantities"),
+        ({"traded": "'-Infinity'", "in_flight": "'-Infinity'"}, "23514", "finite_quantities"),
         ({"kind": "REVERSAL"}, "23514", "journal_check"),
         ({"kind": "SETTLEMENT"}, "23514", "journal_check"),
         ({"amounts": (), "line_count": 0}, "23514", "line_count"),
@@ -179,6 +181,17 @@ async def test_a_closed_day_takes_no_posting(attacker: asyncpg.Connection, day: 
 async def test_a_closed_day_is_not_reopened(attacker: asyncpg.Connection, attack: str) -> None:
     await attacker.execute("UPDATE posting_calendar SET closed_through = '2024-06-03'")
     await refused(attacker, attack, "BO008", "closed through 2024-06-03")
+
+
+@pytest.mark.parametrize("attack", ["business_date = '2024-06-03'", "version = 1"])
+async def test_a_calendar_does_not_go_back(attacker: asyncpg.Connection, attack: str) -> None:
+    await attacker.execute("UPDATE posting_calendar SET version = 2, business_date = '2024-06-04'")
+    await refused(
+        attacker,
+        f"UPDATE posting_calendar SET {attack}",  # noqa: S608  attacks of ours
+        "BO008",
+        "stands at 2024-06-04, version 2",
+    )
 
 
 @pytest.mark.parametrize("table", ["journal", "journal_line", "stock_movement"])

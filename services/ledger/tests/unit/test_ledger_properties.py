@@ -30,9 +30,7 @@ def locked_for(books: TradeBooks, event: Any) -> PostingRun:
 
 def booked(events: Iterable[Any], trade_id: str) -> list[Journal]:
     books = TradeBooks(trade_id)
-    return [
-        journal for event in events for journal in post(books, event, new_id(), locked_for(books, event))
-    ]
+    return [journal for event in events for journal in post(books, event, new_id(), locked_for(books, event))]
 
 
 def balances(journals: Iterable[Journal]) -> dict[tuple[str, str, str], Decimal]:

@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from backoffice_chassis import (
     Audit,
+    FieldError,
     Page,
     Paging,
     Principal,
@@ -20,6 +21,7 @@ from backoffice_chassis import (
     check_version,
     conflict,
     etag,
+    invalid,
     not_found,
     requires,
 )
@@ -125,6 +127,8 @@ async def get_statement(
     book: Annotated[Name | None, Query()] = None,
 ) -> Statement:
     """Return an account's opening balance, its lines a page at a time, and its closing balance, of books in scope."""
+    if date_from is not None and date_to is not None and date_to < date_from:
+        raise invalid([FieldError("/query/date_to", "must not be before date_from")])
     await hold_view(unit.connection)
     await _existing(unit, code)
     period = Period(code, currency, date_from, date_to, book, principal.scope)
