@@ -266,6 +266,23 @@ async def test_the_rules_in_force_are_listed_by_date(agree: Agree, maker: httpx.
     assert await listed(kind="restricted-list") == ["2024-08-01", "2024-08-07"]
 
 
+async def test_a_rule_for_some_days_stands_in_for_the_lasting_one_and_a_correction_replaces_it(
+    agree: Agree, maker: httpx.AsyncClient
+) -> None:
+    async def listed(on: str) -> list[tuple[str, str]]:
+        page = (await maker.get("/rules", params={"on": on, "subject": ISIN})).json()
+        return [(each["valid_from"], each["terms"]["outcome"]) for each in page["items"]]
+
+    await agree({**RESTRICTED, "outcome": "block"})
+    await agree({**RESTRICTED, "outcome": "hold", "valid_from": "2024-08-05", "valid_to": "2024-08-07"})
+    assert await listed("2024-08-04") == [("2024-08-01", "block")]
+    assert await listed("2024-08-07") == [("2024-08-05", "hold")]
+    assert await listed("2024-08-08") == [("2024-08-01", "block")]
+    await agree({**RESTRICTED, "outcome": "block", "valid_to": "2024-08-09"})
+    assert await listed("2024-08-09") == [("2024-08-01", "block")]
+    assert await listed("2024-08-10") == []
+
+
 async def test_the_defaults_that_ship_with_the_service_are_accepted(agree: Agree) -> None:
     shipped = json.loads(DEFAULTS.read_text())
     approval = await agree(*shipped["rules"])

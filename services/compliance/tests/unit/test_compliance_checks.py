@@ -1,7 +1,7 @@
 """The checks and the decision that follows, without a database."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 
@@ -28,7 +28,7 @@ from compliance.checks.domain import Check, Finding, Inputs, Status, reasons, st
 from compliance.checks.positions import Contribution, Positions, contribution
 from compliance.checks.rulings import examine
 from compliance.reference.domain import Instrument, employment_on, licensed_on
-from compliance.rules.domain import Outcome, RulesInForce
+from compliance.rules.domain import Outcome, PositionLimit, PositionScope, Rule, Rulebook, RulesInForce
 from compliance.screening.domain import Counterparty, Screening
 
 pytestmark = pytest.mark.unit
@@ -120,6 +120,8 @@ def test_the_same_terms_have_the_same_fingerprint_whatever_the_reference(make_tr
     first = make_trade()
     again = make_trade(executed_at=first.executed_at, quantity=Decimal("100.00"))
     assert fingerprint(first) == fingerprint(again)
+    elsewhere = first.executed_at.astimezone(timezone(timedelta(hours=2)))
+    assert fingerprint(msgspec.structs.replace(first, executed_at=elsewhere)) == fingerprint(first)
     for change in (
         {"side": Side.SELL},
         {"trader": "E-101"},
@@ -240,7 +242,7 @@ def test_taking_every_trade_out_again_leaves_no_position(trades: list[Contributi
     for trade in trades:
         positions.add(trade)
     for trade in trades:
-        positions.remove(trade)
+        positions.remove(trade, None)
     assert set(positions.gross.values()) <= {Decimal(0)}
 
 
@@ -251,6 +253,68 @@ def test_a_bond_is_worth_its_face_at_a_price_per_hundred(make_trade: MakeTrade) 
     added = contribution(bond)
     assert (added.quantity, added.price) == (Decimal(-10_000), Decimal("0.985"))
     assert Positions().add(added)[0].after == Decimal("9850.000")
+
+
+def test_the_price_of_a_cancelled_trade_gives_way_to_the_reference_price(
+    make_trade: MakeTrade, employee: Employee
+) -> None:
+    known = _Known(employee).fresh()
+    assessment = Assessment(known, NOW)
+    assessment.judge(Seen.of(make_trade(quantity=Decimal(100), price=Decimal(11))))
+    mistyped = make_trade(quantity=Decimal(1), price=Decimal(1000))
+    assessment.judge(Seen.of(mistyped))
+    assert set(known.positions.gross.values()) == {Decimal(101_000)}
+    assessment.cancel(Seen.of(msgspec.structs.replace(mistyped, version=2)))
+    assert set(known.positions.gross.values()) == {Decimal(1000)}
+
+
+def test_a_price_that_another_trade_gave_stays_when_a_trade_is_taken_out() -> None:
+    positions = Positions()
+    first, last = (
+        Contribution(
+            book="B", trader="T", isin="I", currency="USD", quantity=Decimal(5), price=Decimal(price)
+        )
+        for price in (10, 12)
+    )
+    positions.add(first)
+    positions.add(last)
+    positions.remove(first, Decimal(99))
+    assert set(positions.gross.values()) == {Decimal(60)}
+
+
+def _with_limit(known: Knowledge, limit: int) -> Knowledge:
+    terms = PositionLimit(
+        scope=PositionScope.BOOK,
+        name="*",
+        currency="USD",
+        limit=Decimal(limit),
+        outcome=Outcome.HOLD,
+    )
+    rule = Rule(rule_id="r", terms=terms, valid_from=date(2020, 1, 1), valid_to=None, active=True, approval=1)
+    known.rulebook = Rulebook([rule])
+    return known
+
+
+@pytest.mark.parametrize(("cleared_before", "status"), [(True, Status.CLEARED), (False, Status.HELD)])
+def test_an_amendment_that_lowers_a_position_over_its_limit_passes_if_the_trade_was_cleared_before(
+    make_trade: MakeTrade, employee: Employee, cleared_before: bool, status: Status
+) -> None:
+    known = _with_limit(_Known(employee).fresh(), 500)
+    assessment = Assessment(known, NOW)
+    trade = make_trade(quantity=Decimal(100), price=Decimal(10))
+    held = assessment.judge(Seen.of(trade))
+    assert held is not None
+    assert held.status is Status.HELD
+    if cleared_before:
+        known.trades[trade.trade_id].status = Status.CLEARED
+    smaller = msgspec.structs.replace(trade, version=2, quantity=Decimal(99))
+    amended = assessment.judge(Seen.of(smaller))
+    assert amended is not None
+    assert amended.status is status
+    larger = msgspec.structs.replace(trade, version=3, quantity=Decimal(101))
+    again = assessment.judge(Seen.of(larger))
+    assert again is not None
+    assert again.status is Status.HELD
 
 
 def test_a_held_trade_that_is_amended_supersedes_its_case(make_trade: MakeTrade, employee: Employee) -> None:

@@ -3,7 +3,9 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
 
 import msgspec
 
@@ -13,7 +15,7 @@ from backoffice_events.contracts.trading import Trade
 from backoffice_events.ids import new_id
 from compliance.cases.domain import CaseStatus
 from compliance.checks.domain import Finding, Inputs, Status, reasons, status_of
-from compliance.checks.positions import Contribution, Positions, contribution
+from compliance.checks.positions import Contribution, Exposure, Positions, contribution, unit_price
 from compliance.checks.rulings import examine
 from compliance.reference.domain import Instrument
 from compliance.rules.domain import Rulebook
@@ -87,6 +89,19 @@ class Copies:
         }
         return tuple(name for name, known in needs.items() if not known)
 
+    def reference_price(self, traded: Contribution) -> Decimal | None:
+        """Return the reference price per unit of what was traded, None where none is known in its currency."""
+        return self._reference_prices.get((traded.isin, traded.currency))
+
+    @cached_property
+    def _reference_prices(self) -> Mapping[tuple[str, str], Decimal]:
+        """Prices by ISIN and currency; of an instrument on several markets that of the first by name."""
+        return {
+            (isin, one.currency): unit_price(one.reference_price, one.instrument_type)
+            for (isin, _), one in sorted(self.instruments.items(), reverse=True)
+            if one.reference_price
+        }
+
 
 @dataclass(kw_only=True)
 class Knowledge:
@@ -124,10 +139,23 @@ def fingerprint(trade: Trade) -> int:
         str(trade.quantity.normalize()),
         str(trade.price.normalize()),
         trade.counterparty_lei,
-        trade.executed_at.isoformat(),
+        trade.executed_at.astimezone(UTC).isoformat(),
     )
     digest = hashlib.blake2b("\x1f".join(terms).encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
+
+
+def _since(
+    before: Mapping[tuple[str, str], Decimal] | None, exposures: tuple[Exposure, ...]
+) -> tuple[Exposure, ...]:
+    """Return the exposures as changes of the positions that stood before; None: of those without the trade.
+
+    An amendment of a trade that was cleared is held against the position with that trade in it: what makes the position
+    smaller may pass. Of one that was never cleared it is not: a smaller version would need nobody's release.
+    """
+    if before is None:
+        return exposures
+    return tuple(msgspec.structs.replace(each, before=before[each.scope, each.name]) for each in exposures)
 
 
 class Assessment:
@@ -151,8 +179,10 @@ class Assessment:
         state = self._known.trades.get(trade.trade_id)
         if state is not None and (state.cancelled or trade.version <= state.version):
             return None
+        accepted = state is not None and state.status is Status.CLEARED
+        before = self._known.positions.before(seen.contribution) if accepted else None
         state = self._take_in(seen, state)
-        return self._decide(trade, state, self._now + PATIENCE)
+        return self._decide(trade, state, self._now + PATIENCE, before)
 
     def judge_again(self, waited: Waiting) -> Decision | None:
         """Judge a trade that waited. None: it waits on, or has moved on meanwhile."""
@@ -197,7 +227,8 @@ class Assessment:
         return state
 
     def _take_out(self, state: TradeState) -> None:
-        self._known.positions.remove(state.contribution)
+        traded = state.contribution
+        self._known.positions.remove(traded, self._known.copies.reference_price(traded))
         self._known.twins.get(state.fingerprint, set()).discard(state.trade_id)
 
     def _leave_behind(self, state: TradeState, became: CaseStatus) -> None:
@@ -207,10 +238,17 @@ class Assessment:
         if state.status is None:
             self.waiting[state.trade_id] = None
 
-    def _decide(self, trade: Trade, state: TradeState, deadline: datetime) -> Decision | None:
+    def _decide(
+        self,
+        trade: Trade,
+        state: TradeState,
+        deadline: datetime,
+        before: Mapping[tuple[str, str], Decimal] | None = None,
+    ) -> Decision | None:
+        """Decide, or let it wait. before: the gross positions with an earlier version that was cleared, if one was."""
         self.touched[trade.trade_id] = state
         trade = without_accounts(trade)  # what is kept from here on: no check needs them
-        inputs = self._gather(trade, state)
+        inputs = self._gather(trade, state, before)
         missing = self._known.copies.missing(trade)
         if missing and self._now < deadline:
             self.waiting[trade.trade_id] = Waiting(trade=trade, missing=missing, deadline=deadline)
@@ -219,7 +257,9 @@ class Assessment:
             self.waiting[trade.trade_id] = None
         return self._record(inputs, state)
 
-    def _gather(self, trade: Trade, state: TradeState) -> Inputs:
+    def _gather(
+        self, trade: Trade, state: TradeState, before: Mapping[tuple[str, str], Decimal] | None
+    ) -> Inputs:
         known = self._known
         twins = known.twins.setdefault(state.fingerprint, set())
         duplicates = tuple(sorted(twins - {trade.trade_id}))
@@ -229,7 +269,7 @@ class Assessment:
             instrument=known.copies.instruments.get((trade.isin, trade.mic)),
             employee=known.copies.employees.get(trade.trader),
             screening=known.copies.screenings.get(trade.counterparty_lei),
-            exposures=known.positions.add(state.contribution),
+            exposures=_since(before, known.positions.add(state.contribution)),
             duplicates=duplicates,
         )
 

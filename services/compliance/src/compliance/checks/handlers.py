@@ -1,6 +1,6 @@
 """Trades in, decisions out: a batch is read, judged in memory and written with a few statements."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,7 +44,8 @@ class Judge:
             return
         await repository.take_turns(unit.connection)
         waited = await repository.waiting_trades(unit.connection, WAITING_AT_A_TIME)
-        copies = await self._copies(unit.connection, [each.trade for each in waited])
+        trades = [each.trade for each in waited]
+        copies = await self._copies(unit.connection, trades, {trade.isin for trade in trades})
         waited = [each for each in waited if unit.now >= each.deadline or not copies.missing(each.trade)]
         if not waited:
             return
@@ -70,17 +71,20 @@ class Judge:
         touched = [seen.contribution for seen in taken] + [state.contribution for state in held.values()]
         return Knowledge(
             rulebook=await self._rulebook.current(connection),
-            copies=await self._copies(connection, trades),
+            copies=await self._copies(connection, trades, {each.isin for each in touched}),
             positions=await repository.positions(connection, touched),
             trades=held,
             twins=await repository.twins(connection, [seen.fingerprint for seen in taken]),
         )
 
-    async def _copies(self, connection: AsyncConnection, trades: Sequence[Trade]) -> Copies:
+    async def _copies(
+        self, connection: AsyncConnection, trades: Sequence[Trade], isins: Collection[str]
+    ) -> Copies:
+        """Return what the trades refer to. isins: of the trades and of what earlier versions of them traded."""
         lists = await screening.current_lists(connection)
         parties = {trade.counterparty_lei for trade in trades}
         return Copies(
-            instruments=await reference.instruments(connection, {trade.isin for trade in trades}),
+            instruments=await reference.instruments(connection, isins),
             employees=await reference.employees(connection, {trade.trader for trade in trades}),
             screenings=await screening.current_screenings(
                 connection, parties, screening.basis_of(lists, ALGORITHM)

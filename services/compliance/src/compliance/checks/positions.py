@@ -2,7 +2,8 @@
 
 A trade that is held or blocked was still done in the market, so it counts too. The gross position of a book
 or trader in a currency is the sum over instruments of the absolute net quantity at the last traded price; an
-instrument's is that of the whole firm.
+instrument's is that of the whole firm. Once the trade that gave the price is cancelled or corrected, the reference
+price takes its place until the next one.
 """
 
 from decimal import Context, Decimal
@@ -37,16 +38,20 @@ class Contribution(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def contribution(trade: Trade) -> Contribution:
-    """Return what the trade adds. A bond's price is per 100 of face."""
-    bond = trade.instrument_type is InstrumentType.BOND
+    """Return what the trade adds."""
     return Contribution(
         book=trade.book,
         trader=trade.trader,
         isin=trade.isin,
         currency=trade.currency,
         quantity=trade.quantity if trade.side is Side.BUY else trade.quantity.copy_negate(),
-        price=_EXACT.multiply(trade.price, _PER_HUNDRED) if bond else trade.price,
+        price=unit_price(trade.price, trade.instrument_type),
     )
+
+
+def unit_price(price: Decimal, instrument_type: InstrumentType) -> Decimal:
+    """Return what one unit of quantity is worth: a bond's price is per 100 of face."""
+    return _EXACT.multiply(price, _PER_HUNDRED) if instrument_type is InstrumentType.BOND else price
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,18 +85,34 @@ class Positions:
         """Count a trade in; return the gross positions before and after it."""
         return self._apply(trade, trade.quantity, trade.price)
 
-    def remove(self, trade: Contribution) -> None:
-        """Count a trade out again. The last traded price stays."""
-        self._apply(trade, trade.quantity.copy_negate(), None)
+    def remove(self, trade: Contribution, reference_price: Decimal | None) -> None:
+        """Count a trade out again.
 
-    def _apply(self, trade: Contribution, quantity: Decimal, price: Decimal | None) -> tuple[Exposure, ...]:
+        Where it gave the position its price, the reference price takes over: nobody traded at the other. None where
+        there is no reference price; then the price stays until the next trade.
+        """
+        self._apply(trade, trade.quantity.copy_negate(), reference_price, instead_of=trade.price)
+
+    def before(self, trade: Contribution) -> dict[tuple[str, str], Decimal]:
+        """Return the gross positions that the trade is to become part of, by scope and name."""
+        return {place: self.gross.get((*place, trade.currency), _ZERO) for place in trade.scopes()}
+
+    def _apply(
+        self,
+        trade: Contribution,
+        quantity: Decimal,
+        price: Decimal | None,
+        instead_of: Decimal | None = None,
+    ) -> tuple[Exposure, ...]:
+        """Change quantities, and prices to `price`: all of them, or those alone that are `instead_of`."""
         changed = []
         for scope, name in trade.scopes():
             net = self.nets.setdefault((scope, name, trade.isin, trade.currency), Net())
             key = (scope, name, trade.currency)
             before, worth = self.gross.get(key, _ZERO), net.value()
             net.quantity = _EXACT.add(net.quantity, quantity)
-            net.price = net.price if price is None else price
+            if price is not None and instead_of in {None, net.price}:
+                net.price = price
             after = self.gross[key] = _EXACT.add(before, _EXACT.subtract(net.value(), worth))
             changed.append(Exposure(scope=scope, name=name, before=before, after=after))
         return tuple(changed)

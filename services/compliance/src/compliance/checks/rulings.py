@@ -171,7 +171,7 @@ def _price_tolerance(inputs: Inputs, rules: RulesInForce) -> Iterator[Finding]:
     apart = abs(trade.price - reference) * 100
     breached = apart > terms.percent * reference
     evidence = (
-        f"{trade.price:f} is {_RATIO.divide(apart, reference):.2f} % from {reference:f}"
+        f"{trade.price:f} is {_RATIO.divide(apart, reference):.4f} % from {reference:f}"
         f" of {instrument.price_date}; tolerance {terms.percent:f} %"
     )
     yield _finding(Check.PRICE_TOLERANCE, terms.outcome if breached else Outcome.PASS, evidence, rule)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Response
-from sqlalchemy import select
+from sqlalchemy import Select, Subquery, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from backoffice_chassis import (
@@ -57,21 +57,27 @@ async def list_rules(
     on: Annotated[date | None, Query(description="Only those in force on this trade date.")] = None,
 ) -> Page[RuleView]:
     """List approved rules: all there ever were, or those in force on a date."""
-    standing = select(rule).join(rule_change).where(rule_change.c.approval.is_not(None))
-    if on is not None:
-        newest = (rule.c.kind, rule.c.subject, rule.c.valid_from.desc(), rule_change.c.approval.desc())
-        standing = standing.where(rule.c.valid_from <= on).order_by(*newest)
-        standing = standing.ext(distinct_on(rule.c.kind, rule.c.subject))
-    found = standing.subquery("found")
+    approved = select(rule).join(rule_change).where(rule_change.c.approval.is_not(None))
+    found = approved.subquery("found") if on is None else _standing(approved, on)
     query = select(found)
     if on is not None:
-        query = query.where(found.c.active, found.c.valid_to.is_(None) | (found.c.valid_to >= on))
+        query = query.where(found.c.active)
     if kind is not None:
         query = query.where(found.c.kind == kind)
     if subject is not None:
         query = query.where(found.c.subject == subject)
     rows, cursor = await fetch_page(unit.connection, query, (found.c.rule_id,), paging)
     return Page(items=[RuleView.model_validate(row._mapping) for row in rows], next_cursor=cursor)
+
+
+def _standing(approved: Select[Any], on: date) -> Subquery:
+    """Return the row that stands on a date for each kind and subject, as `compliance.rules.domain.standing` has it."""
+    begins = (rule.c.kind, rule.c.subject, rule.c.valid_from)
+    corrected = approved.where(rule.c.valid_from <= on).order_by(*begins, rule_change.c.approval.desc())
+    rows = corrected.ext(distinct_on(*begins)).subquery("rows")
+    valid = select(rows).where(rows.c.valid_to.is_(None) | (rows.c.valid_to >= on))
+    newest = valid.order_by(rows.c.kind, rows.c.subject, rows.c.valid_from.desc())
+    return newest.ext(distinct_on(rows.c.kind, rows.c.subject)).subquery("found")
 
 
 @router.post("/rule-changes", status_code=201)

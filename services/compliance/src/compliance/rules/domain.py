@@ -104,7 +104,7 @@ class OrderValueLimit(_Terms, frozen=True, kw_only=True, tag="order-value-limit"
 
 
 class PositionLimit(_Terms, frozen=True, kw_only=True, tag="position-limit"):
-    """The largest gross position: absolute net quantity at the last traded price, summed over instruments.
+    """The largest gross position: absolute net quantity, valued as positions are, summed over instruments.
 
     limit: in `currency`; positions in other currencies do not count towards it. name: as for order value
     limits.
@@ -196,7 +196,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One approved row. valid_from, valid_to: first and last trade date it holds for; valid_to None =
     open-ended.
 
-    approval: order of approval, 1, 2, 3…; active: false ends what an earlier row said.
+    approval: order of approval, 1, 2, 3…; active: false ends what an earlier row said, for as long as it is valid.
     """
 
     rule_id: str
@@ -208,14 +208,21 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def standing(rules: Iterable[Rule], on: date) -> list[Rule]:
-    """Return the rules in force on a trade date: one at most for each kind and subject."""
+    """Return the rules in force on a trade date: one at most for each kind and subject.
+
+    Of the rows valid on the date the one that begins last stands. One that begins later and ends takes nothing away
+    from the days after it: what it stood in for stands again. One that begins on the same day replaces the one
+    approved before it for good, its end included.
+    """
+    rows = {
+        (type(rule.terms), rule.terms.subject, rule.valid_from): rule
+        for rule in sorted(rules, key=lambda each: each.approval)
+    }
     latest: dict[tuple[type, str], Rule] = {}
-    for rule in sorted(rules, key=lambda each: (each.valid_from, each.approval)):
-        if rule.valid_from <= on:
-            latest[type(rule.terms), rule.terms.subject] = rule
-    return [
-        rule for rule in latest.values() if rule.active and (rule.valid_to is None or on <= rule.valid_to)
-    ]
+    for (kind, subject, begins), rule in sorted(rows.items(), key=lambda each: each[0][2]):
+        if begins <= on and (rule.valid_to is None or on <= rule.valid_to):
+            latest[kind, subject] = rule
+    return [rule for rule in latest.values() if rule.active]
 
 
 class Rulebook:
