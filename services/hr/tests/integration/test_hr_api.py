@@ -115,6 +115,46 @@ async def test_an_employment_from_first_to_last_day(client: httpx.AsyncClient, d
     ]
 
 
+async def test_a_leave_is_recorded_before_what_is_planned(
+    client: httpx.AsyncClient, database_url: str
+) -> None:
+    await client.post("/employees", json=hiring("G1"))
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("termination", {"last_day": "2024-12-31"}),
+        ("leave", {"first_day": "2024-09-02", "last_day": "2024-09-13"}),
+        ("leave", {"first_day": "2024-08-08", "last_day": "2024-08-09"}),
+        ("leave", {"first_day": "2024-10-01", "last_day": "2024-12-31"}),
+        ("leave", {"first_day": "2024-10-01", "last_day": "2024-12-31"}),
+    ]
+    for path, body in steps:
+        answer = await client.post(f"/employees/G1/{path}", json=body)
+        assert answer.status_code == 200, answer.text
+    assert [(entry["status"], entry["effective_from"]) for entry in answer.json()["employment"]] == [
+        ("EMPLOYED", "2024-01-08"),
+        ("ON_LEAVE", "2024-08-08"),
+        ("EMPLOYED", "2024-08-10"),
+        ("ON_LEAVE", "2024-09-02"),
+        ("EMPLOYED", "2024-09-14"),
+        ("ON_LEAVE", "2024-10-01"),
+        ("TERMINATED", "2025-01-01"),
+    ]
+    assert await published(database_url, "G1") == ["hired", "terminated", *["put-on-leave"] * 3]
+    late = await client.post("/employees/G1/leave", json={"first_day": "2025-01-01"})
+    assert late.json()["errors"][0]["field"] == "/body/first_day"
+    assert "a leave is taken while employed" in late.text
+
+
+async def test_a_last_day_is_moved_both_ways(client: httpx.AsyncClient) -> None:
+    await client.post("/employees", json=hiring("M1"))
+    for last_day, ends in (
+        ("2026-11-20", "2026-11-21"),
+        ("2026-12-31", "2027-01-01"),
+        ("2026-10-01", "2026-10-02"),
+    ):
+        answer = await client.post("/employees/M1/termination", json={"last_day": last_day})
+        assert answer.json()["employment"][1:] == [{"status": "TERMINATED", "effective_from": ends}]
+
+
 async def test_said_twice_is_recorded_once(client: httpx.AsyncClient, database_url: str) -> None:
     for _ in range(2):
         await client.post("/employees", json=hiring("T1"))
