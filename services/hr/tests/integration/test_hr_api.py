@@ -180,6 +180,24 @@ async def test_a_change_needs_the_version_last_read(client: httpx.AsyncClient) -
     assert (again.status_code, again.json()["version"]) == (200, 2)
 
 
+async def test_a_first_day_recorded_wrongly_is_corrected(
+    client: httpx.AsyncClient, database_url: str
+) -> None:
+    await client.post("/employees", json=hiring("W1"))
+    again = await client.post("/employees", json=hiring("W1", hired_on="2024-02-01", licences=[]))
+    assert (again.status_code, "PATCH /employees/" in again.text) == (409, True)
+    read = {"If-Match": '"1"'}
+    right = await client.patch("/employees/W1", json={"hired_on": "2024-02-01"}, headers=read)
+    assert right.json()["employment"] == [{"status": "EMPLOYED", "effective_from": "2024-02-01"}]
+    assert right.json()["licences"][0]["valid_from"] == "2024-02-01"
+    assert await published(database_url, "W1") == ["hired", "changed"]
+    await client.post("/employees/W1/leave", json={"first_day": "2024-03-04", "last_day": "2024-03-08"})
+    late = {"hired_on": "2024-03-05", "family_name": "Jones"}
+    refused = await client.patch("/employees/W1", json=late, headers={"If-Match": '"3"'})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "/body/hired_on")
+    assert (await client.get("/employees/W1")).json()["family_name"] == "Smith"
+
+
 async def test_many_are_hired_at_once_and_each_bad_row_is_named(client: httpx.AsyncClient) -> None:
     rows: list[Any] = [
         hiring("B1"),

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from backoffice_events.contracts.hr import Employee, EmploymentStatus, Licence
 from backoffice_events.contracts.vocabulary import InstrumentType
@@ -230,11 +231,52 @@ def test_whoever_is_hired_again_has_no_licence() -> None:
     assert all(licence.valid_to == date(2025, 6, 30) for licence in back.licences)
 
 
+def corrected(employee: Employee, hired_on: date) -> EmployeeEvent | None:
+    return domain.change(employee, department=None, hired_on=hired_on, renamed=False)
+
+
+@pytest.mark.parametrize("first_day", [date(2023, 12, 1), date(2024, 2, 1)])
+def test_a_first_day_recorded_wrongly_is_corrected(first_day: date) -> None:
+    away = after(domain.put_on_leave(joined(EQUITIES), date(2024, 3, 4), date(2024, 3, 8)))
+    right = after(corrected(away, first_day))
+    assert timeline_of(right) == [("EMPLOYED", first_day), *timeline_of(away)[1:]]
+    assert right.licences == (replace(EQUITIES, valid_from=max(JOINED, first_day)),)
+    assert corrected(right, first_day) is None
+
+
+def test_nobody_was_licensed_before_the_first_day() -> None:
+    brief = Licence(product=InstrumentType.BOND, valid_from=JOINED, valid_to=date(2024, 1, 31))
+    right = after(corrected(joined(EQUITIES, brief), date(2024, 2, 1)))
+    assert right.licences == (replace(EQUITIES, valid_from=date(2024, 2, 1)),)
+
+
+def test_a_first_day_is_not_moved_past_what_happened() -> None:
+    away = after(domain.put_on_leave(joined(), date(2024, 3, 4), date(2024, 3, 8)))
+    with pytest.raises(EmploymentRefusedError, match="must be before 2024-03-04: ON_LEAVE from then on"):
+        corrected(away, date(2024, 3, 4))
+    at_once = after(domain.put_on_leave(joined(), JOINED, date(2024, 3, 8)))
+    with pytest.raises(EmploymentRefusedError, match="must be before 2024-01-08"):
+        corrected(at_once, date(2024, 1, 9))
+    earlier = after(corrected(at_once, date(2024, 1, 2)))
+    assert timeline_of(earlier) == [("EMPLOYED", date(2024, 1, 2)), *timeline_of(at_once)]
+
+
+def test_the_first_day_of_who_was_hired_again_is_that_of_the_latest_employment() -> None:
+    left = after(domain.terminate(joined(EQUITIES), date(2025, 6, 30)))
+    back = after(domain.rehire(left, date(2026, 1, 5)))
+    right = after(corrected(back, date(2025, 12, 1)))
+    assert timeline_of(right) == [*timeline_of(left), ("EMPLOYED", date(2025, 12, 1))]
+    assert right.licences == left.licences
+    with pytest.raises(EmploymentRefusedError, match="must be 2025-07-01 or later"):
+        corrected(back, date(2025, 6, 30))
+
+
 days = st.dates(date(2023, 12, 1), date(2027, 1, 1))
 products = st.sampled_from(InstrumentType)
 steps: st.SearchStrategy[Callable[[Employee], EmployeeEvent | None]] = st.one_of(
     st.builds(lambda day: lambda e: domain.terminate(e, day), days),
     st.builds(lambda day: lambda e: domain.rehire(e, day), days),
+    st.builds(lambda day: lambda e: corrected(e, day), days),
     st.builds(
         lambda day, length: lambda e: domain.put_on_leave(e, day, _end(day, length)), days, st.integers(0, 9)
     ),

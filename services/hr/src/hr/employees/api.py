@@ -165,20 +165,19 @@ OneChange = Annotated[Change, Depends()]
 
 @router.patch("/{employee_id}", response_model=schemas.EmployeeOut)
 async def change_employee(patch: schemas.EmployeePatch, change: OneChange) -> schemas.EmployeeOut:
-    """Change department or name; `If-Match` must carry the ETag last read."""
+    """Change department or name, or correct the first day; `If-Match` must carry the ETag last read."""
     if change.if_match is None:
         raise precondition_required("Read the employee first, then send the ETag as `If-Match`.")
     row = await change.locked()
-    stated = {field: value for field, value in patch.model_dump().items() if value is not None}
-    if all(row[field] == value for field, value in stated.items()):
-        return await change.apply(lambda _: None)
-    wanted = {**row, **stated}
-    person = repository.Person(
-        change.employee_id, wanted["given_name"], wanted["family_name"], wanted["date_of_birth"]
-    )
-    await repository.name(change.unit, [person], change.principal.subject)
+    given_name, family_name = patch.given_name or row["given_name"], patch.family_name or row["family_name"]
+    renamed = (given_name, family_name) != (row["given_name"], row["family_name"])
+    if renamed:
+        person = repository.Person(change.employee_id, given_name, family_name, row["date_of_birth"])
+        await repository.name(change.unit, [person], change.principal.subject)
     return await change.apply(
-        lambda known: domain.change_department(known, wanted["department"]),
+        lambda known: domain.change(
+            known, department=patch.department, hired_on=patch.hired_on, renamed=renamed
+        ),
         before=row,
     )
 

@@ -51,9 +51,33 @@ def rehire(employee: Employee, hired_on: date) -> EmployeeHired | None:
     return EmployeeHired(employee=_next(employee, employment=employment))
 
 
-def change_department(employee: Employee, department: str) -> EmployeeChanged:
-    """Return the move to a department."""
-    return EmployeeChanged(employee=_next(employee, department=department))
+def change(
+    employee: Employee, *, department: str | None, hired_on: date | None, renamed: bool
+) -> EmployeeChanged | None:
+    """Return the change of what is stated.
+
+    hired_on: the first day of the latest employment, where it was recorded wrongly and nothing happened before the
+    right one. renamed: their name changed, which no event tells; whoever saw the old one has to read them again.
+    """
+    changed = employee if hired_on is None else _hired_on(employee, hired_on)
+    changed = changed if department is None else replace(changed, department=department)
+    if changed == employee and not renamed:
+        return None
+    return EmployeeChanged(employee=_next(changed))
+
+
+def _hired_on(employee: Employee, hired_on: date) -> Employee:
+    """Return the employee with another first day: no licence holds before it, none begins earlier for it."""
+    recorded = timeline.employed_since(employee.employment)
+    employment = timeline.with_first_day(employee.employment, hired_on)
+    licences = tuple(
+        licence
+        if licence.valid_from < recorded
+        else replace(licence, valid_from=max(licence.valid_from, hired_on))
+        for licence in employee.licences
+        if licence.valid_from < recorded or hired_on <= (licence.valid_to or date.max)
+    )
+    return replace(employee, employment=employment, licences=licences)
 
 
 def grant_licence(employee: Employee, licence: Licence) -> EmployeeLicensed | None:
@@ -132,14 +156,12 @@ def _years_later(day: date, years: int) -> date:
 def _next(
     employee: Employee,
     *,
-    department: str | None = None,
     employment: tuple[Employment, ...] | None = None,
     licences: tuple[Licence, ...] | None = None,
 ) -> Employee:
     return replace(
         employee,
         version=employee.version + 1,
-        department=employee.department if department is None else department,
         employment=employee.employment if employment is None else employment,
         licences=employee.licences if licences is None else licences,
     )

@@ -13,7 +13,10 @@ from hr.employees.repository import Person
 from hr.employees.schemas import Hiring, RefusedRow, RowFault
 from hr.employees.timeline import EmploymentRefusedError
 
-_KNOWN = "is the number of somebody else, or of the same person with other terms: change those instead"
+_KNOWN = (
+    "is the number of somebody else, or of the same person with other terms: change those instead, the first day, too,"
+    " with PATCH /employees/{employee_id}"
+)
 
 
 @dataclass(slots=True)

@@ -50,11 +50,16 @@ class BulkHiring(BaseModel):
 
 
 class EmployeePatch(_Stated):
-    """What changes; what is left out stays."""
+    """What changes; what is left out stays.
+
+    hired_on: the first day of the latest employment, where it was recorded wrongly. Nothing may have happened before
+    the right one. Licences begin then at the earliest; for days before the old one they are granted.
+    """
 
     department: ShortText | None = None
     given_name: ShortText | None = None
     family_name: ShortText | None = None
+    hired_on: Day | None = None
 
 
 class LicenceEnd(_Stated):
