@@ -170,7 +170,7 @@ async def test_a_number_is_given_once(client: httpx.AsyncClient) -> None:
 
 async def test_a_change_needs_the_version_last_read(client: httpx.AsyncClient) -> None:
     await client.post("/employees", json=hiring("C1"))
-    patch = {"family_name": "Jones", "department": "Sales"}
+    patch = {"family_name": "Jones", "department": "Sales", "effective_from": "2024-10-01"}
     assert (await client.patch("/employees/C1", json=patch)).status_code == 428
     changed = await client.patch("/employees/C1", json=patch, headers={"If-Match": '"1"'})
     shown = changed.json()
@@ -178,6 +178,21 @@ async def test_a_change_needs_the_version_last_read(client: httpx.AsyncClient) -
     assert (await client.patch("/employees/C1", json=patch, headers={"If-Match": '"1"'})).status_code == 412
     again = await client.patch("/employees/C1", json=patch, headers={"If-Match": '"2"'})
     assert (again.status_code, again.json()["version"]) == (200, 2)
+
+
+async def test_a_change_of_department_has_a_first_day(client: httpx.AsyncClient) -> None:
+    hired = await client.post("/employees", json=hiring("E1"))
+    assert hired.json()["department_from"] is None
+    read = {"If-Match": '"1"'}
+    undated = await client.patch("/employees/E1", json={"department": "Sales"}, headers=read)
+    assert (undated.status_code, undated.json()["errors"][0]["field"]) == (422, "/body/effective_from")
+    move = {"department": "Sales", "effective_from": "2024-10-01"}
+    await client.patch("/employees/E1", json=move, headers=read)
+    await client.post("/employees/E1/leave", json={"first_day": "2024-09-02", "last_day": "2024-09-13"})
+    history = (await client.get("/employees/E1/history")).json()["items"]
+    assert [(version["department"], version["department_from"]) for version in history] == [
+        *(("Trading", None), ("Sales", "2024-10-01"), ("Sales", "2024-10-01"))
+    ]
 
 
 async def test_a_first_day_recorded_wrongly_is_corrected(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -232,7 +233,36 @@ def test_whoever_is_hired_again_has_no_licence() -> None:
 
 
 def corrected(employee: Employee, hired_on: date) -> EmployeeEvent | None:
-    return domain.change(employee, department=None, hired_on=hired_on, renamed=False)
+    return domain.change(employee, hired_on=hired_on)
+
+
+def test_a_department_changes_from_a_day_on() -> None:
+    moved = after(domain.change(joined(), department="Sales", effective_from=date(2024, 10, 1)))
+    assert (moved.department, moved.department_from) == ("Sales", date(2024, 10, 1))
+    assert domain.change(moved, department="Sales") is None
+    assert domain.change(moved, department="Sales", effective_from=date(2024, 10, 1)) is None
+    earlier = after(domain.change(moved, department="Sales", effective_from=date(2024, 9, 1)))
+    assert earlier.department_from == date(2024, 9, 1)
+    with pytest.raises(
+        EmploymentRefusedError, match="must be 2024-10-01 or earlier: from then on they are in Sales"
+    ):
+        corrected(moved, date(2024, 10, 2))
+
+
+@pytest.mark.parametrize(
+    ("stated", "field"),
+    [
+        ({"department": "Sales"}, "effective_from"),
+        ({"effective_from": date(2024, 10, 1)}, "department"),
+        ({"department": "Sales", "effective_from": JOINED - timedelta(days=1)}, "effective_from"),
+        ({"department": "Sales", "effective_from": date(2025, 1, 1)}, "effective_from"),
+    ],
+)
+def test_a_change_of_department_says_which_and_from_when(stated: dict[str, Any], field: str) -> None:
+    left = after(domain.terminate(joined(), date(2024, 12, 31)))
+    with pytest.raises(EmploymentRefusedError) as refused:
+        domain.change(left, **stated)
+    assert refused.value.field == field
 
 
 @pytest.mark.parametrize("first_day", [date(2023, 12, 1), date(2024, 2, 1)])

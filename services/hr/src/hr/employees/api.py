@@ -165,7 +165,7 @@ OneChange = Annotated[Change, Depends()]
 
 @router.patch("/{employee_id}", response_model=schemas.EmployeeOut)
 async def change_employee(patch: schemas.EmployeePatch, change: OneChange) -> schemas.EmployeeOut:
-    """Change department or name, or correct the first day; `If-Match` must carry the ETag last read."""
+    """Change department, from a day on, or name, or correct the first day; `If-Match` must carry the ETag last read."""
     if change.if_match is None:
         raise precondition_required("Read the employee first, then send the ETag as `If-Match`.")
     row = await change.locked()
@@ -174,12 +174,8 @@ async def change_employee(patch: schemas.EmployeePatch, change: OneChange) -> sc
     if renamed:
         person = repository.Person(change.employee_id, given_name, family_name, row["date_of_birth"])
         await repository.name(change.unit, [person], change.principal.subject)
-    return await change.apply(
-        lambda known: domain.change(
-            known, department=patch.department, hired_on=patch.hired_on, renamed=renamed
-        ),
-        before=row,
-    )
+    stated = patch.model_dump(include={"department", "effective_from", "hired_on"})
+    return await change.apply(lambda known: domain.change(known, **stated, renamed=renamed), before=row)
 
 
 @router.post("/{employee_id}/licences", response_model=schemas.EmployeeOut)

@@ -52,23 +52,50 @@ def rehire(employee: Employee, hired_on: date) -> EmployeeHired | None:
 
 
 def change(
-    employee: Employee, *, department: str | None, hired_on: date | None, renamed: bool
+    employee: Employee,
+    *,
+    department: str | None = None,
+    effective_from: date | None = None,
+    hired_on: date | None = None,
+    renamed: bool = False,
 ) -> EmployeeChanged | None:
     """Return the change of what is stated.
 
+    effective_from: the first day in the department; no clock says when a change holds, so whoever states it does.
     hired_on: the first day of the latest employment, where it was recorded wrongly and nothing happened before the
     right one. renamed: their name changed, which no event tells; whoever saw the old one has to read them again.
     """
     changed = employee if hired_on is None else _hired_on(employee, hired_on)
-    changed = changed if department is None else replace(changed, department=department)
+    changed = _moved(changed, department, effective_from)
     if changed == employee and not renamed:
         return None
     return EmployeeChanged(employee=_next(changed))
 
 
+def _moved(employee: Employee, department: str | None, effective_from: date | None) -> Employee:
+    """Return the employee in a department from a day on, the same one from another day included."""
+    if effective_from is None:
+        if department in {None, employee.department}:
+            return employee
+        raise EmploymentRefusedError("effective_from", "must be stated: the first day in the department")
+    if department is None:
+        raise EmploymentRefusedError("department", "must be stated: in which they are from effective_from on")
+    if status_on(employee, effective_from) in {None, EmploymentStatus.TERMINATED}:
+        raise EmploymentRefusedError(
+            "effective_from",
+            f"the firm does not employ them on {effective_from}: give a day of an employment",
+        )
+    return replace(employee, department=department, department_from=effective_from)
+
+
 def _hired_on(employee: Employee, hired_on: date) -> Employee:
     """Return the employee with another first day: no licence holds before it, none begins earlier for it."""
     recorded = timeline.employed_since(employee.employment)
+    moved = employee.department_from
+    if moved is not None and recorded <= moved < hired_on:
+        raise EmploymentRefusedError(
+            "hired_on", f"must be {moved} or earlier: from then on they are in {employee.department}"
+        )
     employment = timeline.with_first_day(employee.employment, hired_on)
     licences = tuple(
         licence
