@@ -115,6 +115,46 @@ async def test_an_employment_from_first_to_last_day(client: httpx.AsyncClient, d
     ]
 
 
+async def test_a_leave_is_recorded_before_what_is_planned(
+    client: httpx.AsyncClient, database_url: str
+) -> None:
+    await client.post("/employees", json=hiring("G1"))
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("termination", {"last_day": "2024-12-31"}),
+        ("leave", {"first_day": "2024-09-02", "last_day": "2024-09-13"}),
+        ("leave", {"first_day": "2024-08-08", "last_day": "2024-08-09"}),
+        ("leave", {"first_day": "2024-10-01", "last_day": "2024-12-31"}),
+        ("leave", {"first_day": "2024-10-01", "last_day": "2024-12-31"}),
+    ]
+    for path, body in steps:
+        answer = await client.post(f"/employees/G1/{path}", json=body)
+        assert answer.status_code == 200, answer.text
+    assert [(entry["status"], entry["effective_from"]) for entry in answer.json()["employment"]] == [
+        ("EMPLOYED", "2024-01-08"),
+        ("ON_LEAVE", "2024-08-08"),
+        ("EMPLOYED", "2024-08-10"),
+        ("ON_LEAVE", "2024-09-02"),
+        ("EMPLOYED", "2024-09-14"),
+        ("ON_LEAVE", "2024-10-01"),
+        ("TERMINATED", "2025-01-01"),
+    ]
+    assert await published(database_url, "G1") == ["hired", "terminated", *["put-on-leave"] * 3]
+    late = await client.post("/employees/G1/leave", json={"first_day": "2025-01-01"})
+    assert late.json()["errors"][0]["field"] == "/body/first_day"
+    assert "a leave is taken while employed" in late.text
+
+
+async def test_a_last_day_is_moved_both_ways(client: httpx.AsyncClient) -> None:
+    await client.post("/employees", json=hiring("M1"))
+    for last_day, ends in (
+        ("2026-11-20", "2026-11-21"),
+        ("2026-12-31", "2027-01-01"),
+        ("2026-10-01", "2026-10-02"),
+    ):
+        answer = await client.post("/employees/M1/termination", json={"last_day": last_day})
+        assert answer.json()["employment"][1:] == [{"status": "TERMINATED", "effective_from": ends}]
+
+
 async def test_said_twice_is_recorded_once(client: httpx.AsyncClient, database_url: str) -> None:
     for _ in range(2):
         await client.post("/employees", json=hiring("T1"))
@@ -130,7 +170,7 @@ async def test_a_number_is_given_once(client: httpx.AsyncClient) -> None:
 
 async def test_a_change_needs_the_version_last_read(client: httpx.AsyncClient) -> None:
     await client.post("/employees", json=hiring("C1"))
-    patch = {"family_name": "Jones", "department": "Sales"}
+    patch = {"family_name": "Jones", "department": "Sales", "effective_from": "2024-10-01"}
     assert (await client.patch("/employees/C1", json=patch)).status_code == 428
     changed = await client.patch("/employees/C1", json=patch, headers={"If-Match": '"1"'})
     shown = changed.json()
@@ -138,6 +178,39 @@ async def test_a_change_needs_the_version_last_read(client: httpx.AsyncClient) -
     assert (await client.patch("/employees/C1", json=patch, headers={"If-Match": '"1"'})).status_code == 412
     again = await client.patch("/employees/C1", json=patch, headers={"If-Match": '"2"'})
     assert (again.status_code, again.json()["version"]) == (200, 2)
+
+
+async def test_a_change_of_department_has_a_first_day(client: httpx.AsyncClient) -> None:
+    hired = await client.post("/employees", json=hiring("E1"))
+    assert hired.json()["department_from"] is None
+    read = {"If-Match": '"1"'}
+    undated = await client.patch("/employees/E1", json={"department": "Sales"}, headers=read)
+    assert (undated.status_code, undated.json()["errors"][0]["field"]) == (422, "/body/effective_from")
+    move = {"department": "Sales", "effective_from": "2024-10-01"}
+    await client.patch("/employees/E1", json=move, headers=read)
+    await client.post("/employees/E1/leave", json={"first_day": "2024-09-02", "last_day": "2024-09-13"})
+    history = (await client.get("/employees/E1/history")).json()["items"]
+    assert [(version["department"], version["department_from"]) for version in history] == [
+        *(("Trading", None), ("Sales", "2024-10-01"), ("Sales", "2024-10-01"))
+    ]
+
+
+async def test_a_first_day_recorded_wrongly_is_corrected(
+    client: httpx.AsyncClient, database_url: str
+) -> None:
+    await client.post("/employees", json=hiring("W1"))
+    again = await client.post("/employees", json=hiring("W1", hired_on="2024-02-01", licences=[]))
+    assert (again.status_code, "PATCH /employees/" in again.text) == (409, True)
+    read = {"If-Match": '"1"'}
+    right = await client.patch("/employees/W1", json={"hired_on": "2024-02-01"}, headers=read)
+    assert right.json()["employment"] == [{"status": "EMPLOYED", "effective_from": "2024-02-01"}]
+    assert right.json()["licences"][0]["valid_from"] == "2024-02-01"
+    assert await published(database_url, "W1") == ["hired", "changed"]
+    await client.post("/employees/W1/leave", json={"first_day": "2024-03-04", "last_day": "2024-03-08"})
+    late = {"hired_on": "2024-03-05", "family_name": "Jones"}
+    refused = await client.patch("/employees/W1", json=late, headers={"If-Match": '"3"'})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "/body/hired_on")
+    assert (await client.get("/employees/W1")).json()["family_name"] == "Smith"
 
 
 async def test_many_are_hired_at_once_and_each_bad_row_is_named(client: httpx.AsyncClient) -> None:

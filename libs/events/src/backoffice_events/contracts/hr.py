@@ -34,10 +34,11 @@ class Licence(msgspec.Struct, frozen=True, kw_only=True):
     valid_to: date | None = None
 
 
-class Employee(msgspec.Struct, frozen=True, kw_only=True):
+class Employee(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One person's employment as far as the firm's services need it.
 
     version: 1, 2, 3… employment: every status in force or to come, by date. licences: all that were ever granted.
+    department_from: first day in the department, which may be to come; None for the one they were hired into.
     """
 
     employee_id: Text
@@ -45,6 +46,7 @@ class Employee(msgspec.Struct, frozen=True, kw_only=True):
     department: Text
     employment: tuple[Employment, ...]
     licences: tuple[Licence, ...]
+    department_from: date | None = None
 
 
 class _EmployeeEvent(Event, frozen=True, kw_only=True):

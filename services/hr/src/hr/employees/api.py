@@ -35,6 +35,7 @@ from hr.employees.domain import EmployeeEvent
 from hr.employees.hiring import hire_all
 from hr.employees.repository import Known
 from hr.employees.tables import employee, employee_version
+from hr.employees.timeline import EmploymentRefusedError
 from hr.permissions import MAINTAIN_EMPLOYEES, READ_EMPLOYEES, READ_PERSONAL_DATA
 
 router = Router(prefix="/employees", tags=["Employees"])
@@ -134,7 +135,7 @@ class Change:
         row = await self.locked()
         try:
             event = decide(repository.as_employee(row))
-        except domain.EmploymentRefusedError as error:
+        except EmploymentRefusedError as error:
             raise invalid([FieldError(f"/body/{error.field}", str(error))]) from error
         if event is not None:
             await repository.record(self.unit, [event], self.principal.subject)
@@ -164,22 +165,17 @@ OneChange = Annotated[Change, Depends()]
 
 @router.patch("/{employee_id}", response_model=schemas.EmployeeOut)
 async def change_employee(patch: schemas.EmployeePatch, change: OneChange) -> schemas.EmployeeOut:
-    """Change department or name; `If-Match` must carry the ETag last read."""
+    """Change department, from a day on, or name, or correct the first day; `If-Match` must carry the ETag last read."""
     if change.if_match is None:
         raise precondition_required("Read the employee first, then send the ETag as `If-Match`.")
     row = await change.locked()
-    stated = {field: value for field, value in patch.model_dump().items() if value is not None}
-    if all(row[field] == value for field, value in stated.items()):
-        return await change.apply(lambda _: None)
-    wanted = {**row, **stated}
-    person = repository.Person(
-        change.employee_id, wanted["given_name"], wanted["family_name"], wanted["date_of_birth"]
-    )
-    await repository.name(change.unit, [person], change.principal.subject)
-    return await change.apply(
-        lambda known: domain.change_department(known, wanted["department"]),
-        before=row,
-    )
+    given_name, family_name = patch.given_name or row["given_name"], patch.family_name or row["family_name"]
+    renamed = (given_name, family_name) != (row["given_name"], row["family_name"])
+    if renamed:
+        person = repository.Person(change.employee_id, given_name, family_name, row["date_of_birth"])
+        await repository.name(change.unit, [person], change.principal.subject)
+    stated = patch.model_dump(include={"department", "effective_from", "hired_on"})
+    return await change.apply(lambda known: domain.change(known, **stated, renamed=renamed), before=row)
 
 
 @router.post("/{employee_id}/licences", response_model=schemas.EmployeeOut)
@@ -197,19 +193,23 @@ async def end_licence(end: schemas.LicenceEnd, change: OneChange) -> schemas.Emp
 
 @router.post("/{employee_id}/leave", response_model=schemas.EmployeeOut)
 async def put_on_leave(leave: schemas.Leave, change: OneChange) -> schemas.EmployeeOut:
-    """Record a leave; whoever is on leave may not trade."""
+    """Record a leave, before or after what is planned already; whoever is on leave may not trade."""
     return await change.apply(lambda known: domain.put_on_leave(known, leave.first_day, leave.last_day))
 
 
 @router.post("/{employee_id}/return", response_model=schemas.EmployeeOut)
 async def return_from_leave(back: schemas.Return, change: OneChange) -> schemas.EmployeeOut:
-    """Record the return from the latest leave: left open until now, or on another day than was planned."""
+    """Record the return from the latest leave begun by then: left open, or on another day than was planned."""
     return await change.apply(lambda known: domain.return_from_leave(known, back.first_day))
 
 
 @router.post("/{employee_id}/termination", response_model=schemas.EmployeeOut)
 async def terminate(termination: schemas.Termination, change: OneChange) -> schemas.EmployeeOut:
-    """End the employment after a last day, or bring a recorded end forward; licences end with it."""
+    """End the employment after a last day, or bring a recorded end forward or postpone it.
+
+    What was planned for later, a leave or a rehiring, does not take place. Licences end with the employment; postponed,
+    they have to be granted anew.
+    """
     return await change.apply(lambda known: domain.terminate(known, termination.last_day))
 
 

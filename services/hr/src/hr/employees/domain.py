@@ -3,7 +3,7 @@
 Every function takes an employee as they are and returns the event of the change, or None when nothing would change.
 """
 
-from datetime import date, timedelta
+from datetime import date
 
 from msgspec.structs import replace
 
@@ -19,24 +19,15 @@ from backoffice_events.contracts.hr import (
     Licence,
 )
 from backoffice_events.contracts.vocabulary import InstrumentType
+from hr.employees import timeline
+from hr.employees.timeline import EmploymentRefusedError
 
 EmployeeEvent = EmployeeHired | EmployeeChanged | EmployeeLicensed | EmployeePutOnLeave | EmployeeTerminated
-
-_DAY = timedelta(days=1)
-
-
-class EmploymentRefusedError(ValueError):
-    """The change contradicts what is on record. field: the input at fault. The message says why and what would do."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(reason)
-        self.field = field
 
 
 def status_on(employee: Employee, day: date) -> EmploymentStatus | None:
     """Return the status on a day; None before the first hiring."""
-    in_force = [entry.status for entry in employee.employment if entry.effective_from <= day]
-    return in_force[-1] if in_force else None
+    return timeline.status_on(employee.employment, day)
 
 
 def hire(
@@ -54,22 +45,66 @@ def hire(
 
 def rehire(employee: Employee, hired_on: date) -> EmployeeHired | None:
     """Return the hiring of somebody who had left. Their licences ended then and have to be granted anew."""
-    last = employee.employment[-1]
-    entry = Employment(status=EmploymentStatus.EMPLOYED, effective_from=hired_on)
-    if last == entry:
+    employment = timeline.with_rehiring(employee.employment, hired_on)
+    if employment == employee.employment:
         return None
-    if last.status is not EmploymentStatus.TERMINATED:
-        raise EmploymentRefusedError("hired_on", "only somebody who left can be hired again")
-    if hired_on < last.effective_from:
+    return EmployeeHired(employee=_next(employee, employment=employment))
+
+
+def change(
+    employee: Employee,
+    *,
+    department: str | None = None,
+    effective_from: date | None = None,
+    hired_on: date | None = None,
+    renamed: bool = False,
+) -> EmployeeChanged | None:
+    """Return the change of what is stated.
+
+    effective_from: the first day in the department; no clock says when a change holds, so whoever states it does.
+    hired_on: the first day of the latest employment, where it was recorded wrongly and nothing happened before the
+    right one. renamed: their name changed, which no event tells; whoever saw the old one has to read them again.
+    """
+    changed = employee if hired_on is None else _hired_on(employee, hired_on)
+    changed = _moved(changed, department, effective_from)
+    if changed == employee and not renamed:
+        return None
+    return EmployeeChanged(employee=_next(changed))
+
+
+def _moved(employee: Employee, department: str | None, effective_from: date | None) -> Employee:
+    """Return the employee in a department from a day on, the same one from another day included."""
+    if effective_from is None:
+        if department in {None, employee.department}:
+            return employee
+        raise EmploymentRefusedError("effective_from", "must be stated: the first day in the department")
+    if department is None:
+        raise EmploymentRefusedError("department", "must be stated: in which they are from effective_from on")
+    if status_on(employee, effective_from) in {None, EmploymentStatus.TERMINATED}:
         raise EmploymentRefusedError(
-            "hired_on", f"must be {last.effective_from} or later: until then employed"
+            "effective_from",
+            f"the firm does not employ them on {effective_from}: give a day of an employment",
         )
-    return EmployeeHired(employee=_next(employee, employment=(*_before(employee, hired_on), entry)))
+    return replace(employee, department=department, department_from=effective_from)
 
 
-def change_department(employee: Employee, department: str) -> EmployeeChanged:
-    """Return the move to a department."""
-    return EmployeeChanged(employee=_next(employee, department=department))
+def _hired_on(employee: Employee, hired_on: date) -> Employee:
+    """Return the employee with another first day: no licence holds before it, none begins earlier for it."""
+    recorded = timeline.employed_since(employee.employment)
+    moved = employee.department_from
+    if moved is not None and recorded <= moved < hired_on:
+        raise EmploymentRefusedError(
+            "hired_on", f"must be {moved} or earlier: from then on they are in {employee.department}"
+        )
+    employment = timeline.with_first_day(employee.employment, hired_on)
+    licences = tuple(
+        licence
+        if licence.valid_from < recorded
+        else replace(licence, valid_from=max(licence.valid_from, hired_on))
+        for licence in employee.licences
+        if licence.valid_from < recorded or hired_on <= (licence.valid_to or date.max)
+    )
+    return replace(employee, employment=employment, licences=licences)
 
 
 def grant_licence(employee: Employee, licence: Licence) -> EmployeeLicensed | None:
@@ -92,55 +127,35 @@ def end_licence(employee: Employee, product: InstrumentType, last_day: date) -> 
 
 
 def put_on_leave(employee: Employee, first_day: date, last_day: date | None) -> EmployeePutOnLeave | None:
-    """Return a leave, its last day included; without a last day it lasts until a return is recorded."""
+    """Return a leave, its last day included; without a last day it lasts until a return, or the employment's end."""
     if last_day is not None and last_day < first_day:
         raise EmploymentRefusedError("last_day", f"must be {first_day} or later")
-    entries = [Employment(status=EmploymentStatus.ON_LEAVE, effective_from=first_day)]
-    if last_day is not None:
-        entries.append(Employment(status=EmploymentStatus.EMPLOYED, effective_from=_day_after(last_day)))
-    if employee.employment[-len(entries) :] == tuple(entries):
-        return None
-    _refuse_unless_employed_from(employee, first_day)
-    return EmployeePutOnLeave(employee=_next(employee, employment=(*_before(employee, first_day), *entries)))
+    return _absence(employee, timeline.with_leave(employee.employment, first_day, last_day))
 
 
 def return_from_leave(employee: Employee, first_day: date) -> EmployeePutOnLeave | None:
-    """Return the end of the latest leave: employed again from `first_day` on.
+    """Return the end of the latest leave that began by `first_day`: employed again from then on."""
+    return _absence(employee, timeline.with_return(employee.employment, first_day))
 
-    It takes the place of a return on record, earlier or later. Back on the leave's own first day, there was none.
-    """
-    entry = Employment(status=EmploymentStatus.EMPLOYED, effective_from=first_day)
-    if employee.employment[-1] == entry:
+
+def _absence(employee: Employee, employment: timeline.Record) -> EmployeePutOnLeave | None:
+    if employment == employee.employment:
         return None
-    away = _latest_leave(employee)
-    if away is None or first_day < away.effective_from:
-        raise EmploymentRefusedError("first_day", f"no leave to come back from began by {first_day}")
-    kept = [known for known in _before(employee, first_day) if known.effective_from <= away.effective_from]
-    return EmployeePutOnLeave(employee=_next(employee, employment=(*kept, entry)))
-
-
-def _latest_leave(employee: Employee) -> Employment | None:
-    """Return the leave that the record ends with, its return included; None when something came after it."""
-    on_leave = [entry for entry in employee.employment[-2:] if entry.status is EmploymentStatus.ON_LEAVE]
-    if not on_leave or employee.employment[-1].status is EmploymentStatus.TERMINATED:
-        return None
-    return on_leave[-1]
+    return EmployeePutOnLeave(employee=_next(employee, employment=employment))
 
 
 def terminate(employee: Employee, last_day: date) -> EmployeeTerminated | None:
-    """Return the end of the employment after `last_day`: licences end with it, later leaves do not take place.
+    """Return the end of the employment after `last_day`: licences end with it, what was planned later is given up.
 
-    A termination on record may be brought forward, as when somebody under notice is dismissed at once.
+    A termination on record may be brought forward, as when somebody under notice is dismissed at once, or postponed;
+    licences that ended with an earlier last day have to be granted anew.
     """
-    entry = Employment(status=EmploymentStatus.TERMINATED, effective_from=_day_after(last_day))
-    if employee.employment[-1] == entry:
+    employment = timeline.with_termination(employee.employment, last_day)
+    if employment == employee.employment:
         return None
-    if status_on(employee, last_day) in {None, EmploymentStatus.TERMINATED}:
-        raise EmploymentRefusedError("last_day", f"the firm does not employ them on {last_day}")
-    kept = tuple(known for known in employee.employment if known.effective_from <= last_day)
     held = [licence for licence in employee.licences if licence.valid_from <= last_day]
     licences = tuple(_ended(licence, last_day) for licence in held)
-    return EmployeeTerminated(employee=_next(employee, employment=(*kept, entry), licences=licences))
+    return EmployeeTerminated(employee=_next(employee, employment=employment, licences=licences))
 
 
 def erasable_from(employee: Employee, retention_years: int) -> date:
@@ -165,31 +180,18 @@ def _years_later(day: date, years: int) -> date:
         return date(day.year + years, 3, 1) if day.year + years <= date.max.year else date.max
 
 
-def _before(employee: Employee, day: date) -> tuple[Employment, ...]:
-    """Return the employment up to a day: what would begin on the very day gives way, a day has one status."""
-    return tuple(entry for entry in employee.employment if entry.effective_from < day)
-
-
 def _next(
     employee: Employee,
     *,
-    department: str | None = None,
     employment: tuple[Employment, ...] | None = None,
     licences: tuple[Licence, ...] | None = None,
 ) -> Employee:
     return replace(
         employee,
         version=employee.version + 1,
-        department=employee.department if department is None else department,
         employment=employee.employment if employment is None else employment,
         licences=employee.licences if licences is None else licences,
     )
-
-
-def _day_after(last_day: date) -> date:
-    if last_day == date.max:
-        raise EmploymentRefusedError("last_day", "must be earlier: leave it out where the end is not known")
-    return last_day + _DAY
 
 
 def _ended(licence: Licence, last_day: date) -> Licence:
@@ -212,11 +214,3 @@ def _with_licence(employee: Employee, licence: Licence) -> tuple[Licence, ...]:
 
 def _overlap(one: Licence, other: Licence) -> bool:
     return one.valid_from <= (other.valid_to or date.max) and other.valid_from <= (one.valid_to or date.max)
-
-
-def _refuse_unless_employed_from(employee: Employee, day: date) -> None:
-    last = employee.employment[-1]
-    if last.status is not EmploymentStatus.EMPLOYED or last.effective_from > day:
-        raise EmploymentRefusedError(
-            "first_day", f"{last.status} from {last.effective_from} on: a leave begins while employed"
-        )

@@ -10,6 +10,7 @@ from backoffice_chassis import Approval, ApprovalKind, conflict, not_found
 from backoffice_chassis.approvals import store
 from backoffice_events.messaging import UnitOfWork
 from hr.employees import domain, repository
+from hr.employees.timeline import EmploymentRefusedError
 from hr.permissions import ERASE_PERSONS
 
 NAME = "employee-erasure"
@@ -44,7 +45,7 @@ class Erasure:
             raise conflict("employee-erased", "Their personal data is erased already.")
         try:
             day = domain.erasable_from(repository.as_employee(known), self._retention_years)
-        except domain.EmploymentRefusedError as error:
+        except EmploymentRefusedError as error:
             raise conflict("still-employed", f"The employee {error}.") from error
         if unit.now.date() < day:
             raise conflict("retention-period", f"The law wants their data kept: propose it from {day} on.")

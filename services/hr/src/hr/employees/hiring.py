@@ -11,8 +11,12 @@ from backoffice_events.messaging import UnitOfWork
 from hr.employees import domain, repository
 from hr.employees.repository import Person
 from hr.employees.schemas import Hiring, RefusedRow, RowFault
+from hr.employees.timeline import EmploymentRefusedError
 
-_KNOWN = "is the number of somebody else, or of the same person with other terms: change those instead"
+_KNOWN = (
+    "is the number of somebody else, or of the same person with other terms: change those instead, the first day, too,"
+    " with PATCH /employees/{employee_id}"
+)
 
 
 @dataclass(slots=True)
@@ -64,7 +68,7 @@ def _decide(place: int, hiring: Hiring, outcome: Hired) -> EmployeeHired | None:
     )
     try:
         return domain.hire(hiring.employee_id, hiring.department, hiring.hired_on, licences)
-    except domain.EmploymentRefusedError as error:
+    except EmploymentRefusedError as error:
         fault = RowFault(field=f"licences.{error.field}", reason=str(error))
         outcome.refused.append(RefusedRow(row=place, errors=[fault]))
         return None

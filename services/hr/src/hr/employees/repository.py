@@ -18,7 +18,7 @@ from hr.employees.tables import SEALED_PERSON, employee, employee_version, perso
 _ONE_HIRING_AT_A_TIME = func.pg_advisory_xact_lock(func.hashtext("hr.hire"))
 _REPLACE_STATE = (
     "(employee_id) DO UPDATE SET version = excluded.version, department = excluded.department, "
-    "employment = excluded.employment, licences = excluded.licences"
+    "employment = excluded.employment, licences = excluded.licences, department_from = excluded.department_from"
 )
 _REPLACE_PERSON = (
     "(employee_id) DO UPDATE SET given_name = excluded.given_name, family_name = excluded.family_name, "
@@ -125,5 +125,4 @@ def as_employee(row: Known) -> Employee:
 
 
 def _as_row(known: Employee) -> dict[str, Any]:
-    row: dict[str, Any] = msgspec.to_builtins(known)
-    return row
+    return {**msgspec.to_builtins(known), "department_from": known.department_from}

@@ -50,11 +50,18 @@ class BulkHiring(BaseModel):
 
 
 class EmployeePatch(_Stated):
-    """What changes; what is left out stays."""
+    """What changes; what is left out stays.
+
+    effective_from: the first day in the department, earlier or to come; stated with a department that is another.
+    hired_on: the first day of the latest employment, where it was recorded wrongly. Nothing may have happened before
+    the right one. Licences begin then at the earliest; for days before the old one they are granted.
+    """
 
     department: ShortText | None = None
+    effective_from: Day | None = None
     given_name: ShortText | None = None
     family_name: ShortText | None = None
+    hired_on: Day | None = None
 
 
 class LicenceEnd(_Stated):
@@ -97,11 +104,15 @@ class EmploymentOut(BaseModel):
 
 
 class EmployeeOut(BaseModel):
-    """An employee. Names and date of birth are masked (null) for everybody but HR, and gone once they are erased."""
+    """An employee. Names and date of birth are masked (null) for everybody but HR, and gone once they are erased.
+
+    department_from: the first day in the department, which may be to come; null for the one they were hired into.
+    """
 
     employee_id: str
     version: int
     department: str
+    department_from: Day | None
     employment: list[EmploymentOut]
     licences: list[LicenceIn]
     given_name: str | None
@@ -123,6 +134,7 @@ class EmployeeVersionOut(BaseModel):
     version: int
     change: str
     department: str
+    department_from: Day | None
     employment: list[EmploymentOut]
     licences: list[LicenceIn]
     recorded_at: datetime

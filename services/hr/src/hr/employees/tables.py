@@ -14,6 +14,7 @@ employee = Table(
     Column("department", Text, nullable=False),
     Column("employment", JSONB, nullable=False),
     Column("licences", JSONB, nullable=False),
+    Column("department_from", Date, comment="null: the department they were hired into"),
 )
 
 employee_version = Table(
@@ -25,6 +26,7 @@ employee_version = Table(
     Column("department", Text, nullable=False),
     Column("employment", JSONB, nullable=False),
     Column("licences", JSONB, nullable=False),
+    Column("department_from", Date),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     Column("recorded_by", Text, nullable=False),
 )
