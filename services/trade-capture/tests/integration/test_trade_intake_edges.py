@@ -62,6 +62,20 @@ async def test_a_malformed_message_waits_with_its_bytes_and_every_reason(unit: U
     )
 
 
+async def test_a_malformed_message_is_judged_by_the_fields_that_can_be_read(unit: UnitOfWork) -> None:
+    value = message(quantity=[1], isin="US0000000000", book="?", trader="?", counterparty_lei="?", price="-1")
+    await CONSUMER.take_undecodable(unit, [undecodable(value)])
+    (entry,) = await rows(unit, repair_entry)
+    assert {(reason["code"], reason["field"]) for reason in entry.reasons} == {
+        ("MALFORMED_FIELD", "quantity"),
+        ("UNKNOWN_INSTRUMENT", "isin"),
+        ("UNKNOWN_BOOK", "book"),
+        ("UNKNOWN_TRADER", "trader"),
+        ("UNKNOWN_COUNTERPARTY", "counterparty_lei"),
+        ("INVALID_PRICE", "price"),
+    }
+
+
 @pytest.mark.parametrize("side", ["BUY\0", "x" * 200_000, "\u202e\n"])
 async def test_a_reason_quotes_a_hostile_value_harmlessly(unit: UnitOfWork, side: str) -> None:
     await CONSUMER.take_undecodable(unit, [undecodable(message(side=side))])

@@ -44,6 +44,10 @@ class ReferenceData:
         """Return the instrument as listed on the market, active or not."""
         return self.instruments.get((isin, mic))
 
+    def lists(self, isin: str) -> bool:
+        """Tell whether an instrument is on record on any market; looks at every listing, so not for each trade."""
+        return any(isin == listed for listed, _ in self.instruments)
+
     def counterparty(self, lei: str) -> Counterparty | None:
         """Return the counterparty, active or not."""
         return self.counterparties.get(lei)
