@@ -30,7 +30,7 @@ from backoffice_events.messaging import Batch, Transactions, UnitOfWork
 from trade_capture.confirmation import handlers as confirmations
 from trade_capture.main import MIGRATIONS, TradeCaptureSettings, build
 from trade_capture.reference.cache import ReferenceCache
-from trade_capture.testing import APPLE, BROKER, NOW, confirming, executed, load_world
+from trade_capture.testing import APPLE, BROKER, NOW, TREASURY, confirming, executed, load_world
 from trade_capture.trades.capture import Capture
 from trade_capture.trades.handlers import TradeConsumer
 
@@ -451,6 +451,21 @@ async def test_stp_is_measured_by_count_and_by_value(
     }
     assert measured["rates"]["entry"] == {"count": "0.666667", "value": {"USD": "0.666667"}}
     assert measured["rates"]["confirmation"]["count"] == "0.5"
+
+
+async def test_what_is_in_repair_is_measured_on_its_trade_date_by_its_gross_amount(
+    client: httpx.AsyncClient,
+) -> None:
+    day = {"trade_date": "2026-11-16", "executed_at": "2026-11-16T15:00:00Z"}
+    bond = {"isin": TREASURY, "quantity": "10000", "price": "99.5", "accrued_interest": "10"}
+    rows = [stated(**day), stated(**day, side="SIDEWAYS"), stated(**day, **bond, trader=7), stated(**day)]
+    del rows[3]["quantity"]
+    done = (await post(client, "/trades/bulk", {"trades": rows})).json()
+    assert done["results"] == {"CAPTURED": 1, "IN_REPAIR": 3}
+    params = {"trade_date_from": "2026-11-16", "trade_date_to": "2026-11-16"}
+    measured = (await client.get("/stp-metrics", params=params)).json()["measures"]
+    assert measured["captured"] == {"count": 1, "value": {"USD": "21050.00"}}
+    assert measured["received"] == {"count": 4, "value": {"USD": "52050.00"}}
 
 
 async def test_the_control_extract_names_every_trade_and_entry(client: httpx.AsyncClient) -> None:

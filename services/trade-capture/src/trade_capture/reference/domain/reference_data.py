@@ -71,6 +71,14 @@ class ReferenceData:
         cycles = self.settlement_cycles.get((mic, instrument_type), ())
         return next((cycle for cycle in reversed(cycles) if cycle.effective_from <= trade_date), None)
 
+    def calendars_of(self, mic: str) -> set[str]:
+        """Return the calendars of a market's latest cycles, of all types; looks at every market's cycles."""
+        return {
+            cycles[-1].settlement_calendar
+            for (market, _), cycles in self.settlement_cycles.items()
+            if market == mic and cycles
+        }
+
     def settlement_date(self, mic: str, instrument_type: InstrumentType, trade_date: date) -> date:
         """Return the day on which a trade settles.
 

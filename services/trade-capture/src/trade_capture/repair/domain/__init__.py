@@ -7,6 +7,7 @@ from trade_capture.repair.domain.entry import (
     RepairStatus,
     RepairStep,
 )
+from trade_capture.repair.domain.measure import Measured, business_date, measured
 from trade_capture.repair.domain.payload import (
     IDENTITY,
     STATEMENTS,
@@ -24,6 +25,7 @@ from trade_capture.repair.domain.payload import (
 __all__ = [
     "IDENTITY",
     "STATEMENTS",
+    "Measured",
     "Origin",
     "RepairAction",
     "RepairEntry",
@@ -31,8 +33,10 @@ __all__ = [
     "RepairStep",
     "UnidentifiableError",
     "as_json",
+    "business_date",
     "edited",
     "legible",
+    "measured",
     "read",
     "read_rest",
     "stated_book",
