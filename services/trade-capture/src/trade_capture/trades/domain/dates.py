@@ -1,4 +1,8 @@
-"""When a trade may have been done and when it settles, judged once per market, instrument type and trade date."""
+"""When a trade may have been done and when it settles, judged once per market, instrument type and trade date.
+
+No trading calendar is on record, and a settlement calendar is none: of the days on which an exchange was closed, the
+weekends alone are known.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
