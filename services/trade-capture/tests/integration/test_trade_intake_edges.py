@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from backoffice_events.messaging import Batch, Transactions, Undecodable, UnitOf
 from backoffice_events.records import Record
 from trade_capture.confirmation import handlers as confirmations
 from trade_capture.main import MIGRATIONS
+from trade_capture.reference.domain import BusinessDay, BusinessDayStatus
 from trade_capture.repair import queue
+from trade_capture.repair.repository import never_captured
 from trade_capture.repair.tables import repair_entry
-from trade_capture.testing import NOW, FixedReference, confirming, corrected, executed
+from trade_capture.testing import NOW, FixedReference, confirming, corrected, executed, reference_data
 from trade_capture.trades.capture import Capture
 from trade_capture.trades.handlers import TradeConsumer
 from trade_capture.trades.submission import Result
@@ -62,6 +65,20 @@ async def test_a_malformed_message_waits_with_its_bytes_and_every_reason(unit: U
     )
 
 
+async def test_a_malformed_message_is_judged_by_the_fields_that_can_be_read(unit: UnitOfWork) -> None:
+    value = message(quantity=[1], isin="US0000000000", book="?", trader="?", counterparty_lei="?", price="-1")
+    await CONSUMER.take_undecodable(unit, [undecodable(value)])
+    (entry,) = await rows(unit, repair_entry)
+    assert {(reason["code"], reason["field"]) for reason in entry.reasons} == {
+        ("MALFORMED_FIELD", "quantity"),
+        ("UNKNOWN_INSTRUMENT", "isin"),
+        ("UNKNOWN_BOOK", "book"),
+        ("UNKNOWN_TRADER", "trader"),
+        ("UNKNOWN_COUNTERPARTY", "counterparty_lei"),
+        ("INVALID_PRICE", "price"),
+    }
+
+
 @pytest.mark.parametrize("side", ["BUY\0", "x" * 200_000, "\u202e\n"])
 async def test_a_reason_quotes_a_hostile_value_harmlessly(unit: UnitOfWork, side: str) -> None:
     await CONSUMER.take_undecodable(unit, [undecodable(message(side=side))])
@@ -76,6 +93,20 @@ async def test_numbers_out_of_bounds_are_named_with_all_else_that_is_wrong(unit:
     await CONSUMER.take_undecodable(unit, [undecodable(message(quantity="NaN", book="?"))])
     (entry,) = await rows(unit, repair_entry)
     assert {reason["code"] for reason in entry.reasons} == {"INVALID_QUANTITY", "UNKNOWN_BOOK"}
+
+
+async def test_a_message_without_a_trade_date_counts_on_the_business_date(unit: UnitOfWork) -> None:
+    friday = date(2026, 11, 20)
+    open_day = {"US": BusinessDay("US", friday, BusinessDayStatus.OPEN, 1)}
+    reference = FixedReference(reference_data(business_days=open_day))
+    consumer = TradeConsumer(Capture(reference, max_trade_age=10, max_settlement_lag=90))
+    await consumer.take_undecodable(unit, [undecodable(message(trade_date="soon"))])
+    assert unit.now.date() > friday
+    (counted,) = await never_captured(unit.connection, friday, friday)
+    assert (counted.count, counted.currency, counted.value) == (1, "USD", Decimal("21050.00"))
+    assert await never_captured(unit.connection, unit.now.date(), unit.now.date()) == []
+    (entry,) = await rows(unit, repair_entry)
+    assert entry.trade_date is None
 
 
 async def test_a_good_trade_in_a_bad_envelope_waits_for_a_person(unit: UnitOfWork) -> None:

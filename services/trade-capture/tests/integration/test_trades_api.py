@@ -30,7 +30,7 @@ from backoffice_events.messaging import Batch, Transactions, UnitOfWork
 from trade_capture.confirmation import handlers as confirmations
 from trade_capture.main import MIGRATIONS, TradeCaptureSettings, build
 from trade_capture.reference.cache import ReferenceCache
-from trade_capture.testing import APPLE, BROKER, NOW, confirming, executed, load_world
+from trade_capture.testing import APPLE, BROKER, NOW, TREASURY, confirming, executed, load_world
 from trade_capture.trades.capture import Capture
 from trade_capture.trades.handlers import TradeConsumer
 
@@ -147,7 +147,48 @@ async def test_every_field_at_fault_is_named(client: httpx.AsyncClient) -> None:
     answer = await post(client, "/trades", body)
     assert answer.status_code == 422
     named = {error["field"] for error in answer.json()["errors"]}
-    assert named == {"/body/isin", "/body/book", "/body/trader", "/body/executed_at"}
+    assert named == {"/body/isin", "/body/book", "/body/trader", "/body/executed_at", "/body/trade_date"}
+
+
+async def test_what_is_not_in_form_is_named_with_what_makes_no_sense(client: httpx.AsyncClient) -> None:
+    faults = {"price": "-1", "isin": "US0000000000", "book": " NOPE ", "trader": "NOBODY", "colour": 1}
+    body = {**stated(counterparty_lei="529900HNOAA1KXQJUQ27", settlement_date="soon", **faults)}
+    del body["quantity"]
+    answer = await post(client, "/trades", body)
+    assert answer.status_code == 422
+    named = sorted((error["field"], error["code"]) for error in answer.json()["errors"])
+    assert named == [
+        ("/body/book", "unknown_book"),
+        ("/body/colour", "extra_forbidden"),
+        ("/body/counterparty_lei", "unknown_counterparty"),
+        ("/body/isin", "unknown_instrument"),
+        ("/body/price", "invalid_price"),
+        ("/body/quantity", "missing"),
+        ("/body/settlement_date", "value_error"),
+        ("/body/trader", "unknown_trader"),
+    ]
+    listed = await client.get("/repairs", params={"trade_reference": body["trade_reference"]})
+    assert listed.json()["items"] == []
+
+
+async def test_a_row_in_repair_has_every_reason_at_once_and_so_it_has_after_a_fix(
+    client: httpx.AsyncClient,
+) -> None:
+    body = stated(price="-1", isin="US0000000000", book="NOPE", trader="NOBODY", quantity=[1])
+    row = (await post(client, "/trades/bulk", {"trades": [body]})).json()["rows"][0]
+    expected = {
+        "MALFORMED_FIELD",
+        "UNKNOWN_INSTRUMENT",
+        "UNKNOWN_BOOK",
+        "UNKNOWN_TRADER",
+        "INVALID_PRICE",
+    }
+    assert {reason["code"] for reason in row["reasons"]} == expected
+    fix = {"changes": {"isin": APPLE, "quantity": "many", "trade_date": "2026-11-22"}}
+    path = f"/repairs/{row['repair_id']}/resubmit"
+    answer = (await post(client, path, fix, **{"If-Match": '"1"'})).json()
+    expected = expected - {"UNKNOWN_INSTRUMENT"} | {"INVALID_TRADE_DATE"}
+    assert {reason["code"] for reason in answer["reasons"]} == expected
 
 
 @pytest.mark.parametrize(
@@ -410,6 +451,21 @@ async def test_stp_is_measured_by_count_and_by_value(
     }
     assert measured["rates"]["entry"] == {"count": "0.666667", "value": {"USD": "0.666667"}}
     assert measured["rates"]["confirmation"]["count"] == "0.5"
+
+
+async def test_what_is_in_repair_is_measured_on_its_trade_date_by_its_gross_amount(
+    client: httpx.AsyncClient,
+) -> None:
+    day = {"trade_date": "2026-11-16", "executed_at": "2026-11-16T15:00:00Z"}
+    bond = {"isin": TREASURY, "quantity": "10000", "price": "99.5", "accrued_interest": "10"}
+    rows = [stated(**day), stated(**day, side="SIDEWAYS"), stated(**day, **bond, trader=7), stated(**day)]
+    del rows[3]["quantity"]
+    done = (await post(client, "/trades/bulk", {"trades": rows})).json()
+    assert done["results"] == {"CAPTURED": 1, "IN_REPAIR": 3}
+    params = {"trade_date_from": "2026-11-16", "trade_date_to": "2026-11-16"}
+    measured = (await client.get("/stp-metrics", params=params)).json()["measures"]
+    assert measured["captured"] == {"count": 1, "value": {"USD": "21050.00"}}
+    assert measured["received"] == {"count": 4, "value": {"USD": "52050.00"}}
 
 
 async def test_the_control_extract_names_every_trade_and_entry(client: httpx.AsyncClient) -> None:

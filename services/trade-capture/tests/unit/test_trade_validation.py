@@ -57,6 +57,10 @@ def at(day: date) -> ReferenceData:
     return replaced(world, business_days={"US": replaced(world.business_days["US"], business_date=day)})
 
 
+WEEKEND = ("INVALID_TRADE_DATE", "trade_date")
+UNLISTED = ("UNKNOWN_INSTRUMENT", "isin")
+
+
 def charge(amount: str) -> tuple[Charge, ...]:
     return (Charge(type=ChargeType.COMMISSION, amount=Decimal(amount)),)
 
@@ -103,6 +107,63 @@ def test_everything_wrong_is_named_at_once() -> None:
     )
     fields = {field for _, field in codes(terms)}
     assert fields == {"isin", "book", "trader", "counterparty_lei", "quantity", "price"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"isin": "US0378331004", "settlement_date": date(2026, 11, 29), **on(date(2026, 11, 21))},
+            {UNLISTED, WEEKEND, ("INVALID_SETTLEMENT_DATE", "settlement_date")},
+        ),
+        (
+            {"isin": "US0378331004", "currency": "XXQ", **on(date(2026, 11, 24))},
+            {
+                ("UNKNOWN_INSTRUMENT", "isin"),
+                ("WRONG_CURRENCY", "currency"),
+                ("TRADE_DATE_IN_FUTURE", "trade_date"),
+            },
+        ),
+        (
+            {"isin": "US0378331004", "settlement_date": THANKSGIVING},
+            {("UNKNOWN_INSTRUMENT", "isin"), ("INVALID_SETTLEMENT_DATE", "settlement_date")},
+        ),
+        ({"isin": "US0378331004", "mic": "XPAR", **on(date(2026, 11, 22))}, {UNLISTED, WEEKEND}),
+        (
+            on(date(2026, 10, 31)),
+            {WEEKEND, ("TRADE_DATE_TOO_OLD", "trade_date")},
+        ),
+        (
+            {"trader": "E-2", "quantity": Decimal("0.0001"), "price": Decimal(1)},
+            {("UNKNOWN_TRADER", "trader"), ("INVALID_AMOUNT", "price")},
+        ),
+        (
+            {
+                "side": Side.SELL,
+                "charges": charge("21050"),
+                "accrued_interest": Decimal(1),
+                "currency": "EUR",
+            },
+            {
+                ("WRONG_CURRENCY", "currency"),
+                ("INVALID_ACCRUED_INTEREST", "accrued_interest"),
+                ("INVALID_AMOUNT", "price"),
+            },
+        ),
+    ],
+)
+def test_one_fault_hides_no_other(changes: dict[str, Any], expected: set[tuple[str, str]]) -> None:
+    assert codes(executed(**changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("unknown", "field"), [({"book": "?"}, "counterparty_lei"), ({"counterparty_lei": "?"}, "book")]
+)
+def test_an_instruction_is_missed_of_the_party_that_is_known(unknown: dict[str, Any], field: str) -> None:
+    expected = {(f"UNKNOWN_{name.removesuffix('_lei').upper()}", name) for name in unknown} | {
+        ("MISSING_SETTLEMENT_INSTRUCTION", field)
+    }
+    assert codes(executed(**unknown), reference_data(settlement_instructions={})) == expected
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,10 @@ async def accept_confirmation(
     principal: Accepter,
     audit: Annotated[Audit, audits("confirmation")],
 ) -> Any:
-    """Accept a confirmation that differs, for one version of the trade. It ends when another confirmation comes."""
+    """Accept a confirmation that differs, for one version of the trade. It ends when another confirmation comes.
+
+    The trade keeps our terms: to take theirs over, have it corrected.
+    """
     trade = await accept(
         unit,
         confirmation_id,

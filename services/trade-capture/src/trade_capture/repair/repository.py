@@ -2,34 +2,32 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Date, Row, Select, cast, exists, func, select
+from sqlalchemy import ColumnElement, Row, Select, exists, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis import Scope
-from backoffice_events.contracts.frontoffice import TradeBusted
 from backoffice_events.messaging import bulk
+from trade_capture.reference.domain import ReferenceData
 from trade_capture.repair.domain import (
     Origin,
     RepairEntry,
     RepairStatus,
     RepairStep,
-    UnidentifiableError,
-    read,
+    business_date,
+    legible,
+    measured,
     statement_type,
 )
 from trade_capture.repair.filters import entry_in_scope
 from trade_capture.repair.tables import repair_entry, repair_step
-from trade_capture.trades.domain import ExecutionKey, Malformed, Reason, stp
-from trade_capture.trades.domain.numbers import EXACT, money, number_fault
+from trade_capture.trades.domain import ExecutionKey, Legible, Reason, stp
 from trade_capture.trades.repository import WANTED, same_key, trade_join, wanted
 
 Reasons = tuple[Reason, ...]
-_DECIMALS = 10
 _ENTRIES = select(repair_entry).join(WANTED, same_key(repair_entry)).order_by(repair_entry.c.repair_id)
 
 
@@ -67,14 +65,15 @@ async def steps_of(
 async def never_captured(connection: AsyncConnection, first: date, last: date) -> list[stp.Row]:
     """Return, counted by currency, the executions of these trade dates that exist in the queue alone.
 
-    An execution counts once, with its latest entry. One that states no trade date counts on the day that it came.
+    An execution counts once, with its latest entry. One whose trade date is missing or cannot be read counts on the
+    firm's business date when it came; before any day was ever opened, on none.
     """
     captured = trade_join()
     entry = repair_entry.c
     is_captured = exists().where(
         captured.c.source_system == entry.source_system, captured.c.trade_reference == entry.trade_reference
     )
-    day = func.coalesce(entry.trade_date, cast(func.timezone("UTC", entry.received_at), Date))
+    day = func.coalesce(entry.trade_date, entry.business_date)
     latest = (
         select(entry.currency, entry.value, day.label("day"))
         .ext(distinct_on(entry.source_system, entry.trade_reference))
@@ -102,15 +101,20 @@ def control_extract(columns: Sequence[str]) -> tuple[Select[Any], list[ColumnEle
     return select(*(repair_entry.c[name] for name in columns)), [repair_entry.c.repair_id]
 
 
-async def insert_entries(connection: AsyncConnection, entries: Sequence[RepairEntry]) -> None:
-    """Write new entries."""
-    await bulk.insert(connection, repair_entry, [_as_row(entry) for entry in entries])
+async def insert_entries(
+    connection: AsyncConnection, entries: Sequence[RepairEntry], reference: ReferenceData
+) -> None:
+    """Write new entries, measured by the reference data of the moment."""
+    await bulk.insert(connection, repair_entry, [_as_row(entry, reference) for entry in entries])
 
 
 async def update_entries(
-    connection: AsyncConnection, entries: Sequence[RepairEntry], updated_at: datetime
+    connection: AsyncConnection,
+    entries: Sequence[RepairEntry],
+    reference: ReferenceData,
+    updated_at: datetime,
 ) -> None:
-    """Write the state that entries have come to."""
+    """Write the state that entries have come to, measured by the reference data of the moment."""
     rows = [
         {
             "repair_id": entry.repair_id,
@@ -121,7 +125,7 @@ async def update_entries(
             "trade_id": entry.trade_id,
             "version": entry.version,
             "updated_at": updated_at,
-            **_stated_value(entry),
+            **msgspec.structs.asdict(measured(_legible(entry), reference)),
         }
         for entry in entries
     ]
@@ -154,7 +158,8 @@ def as_entry(row: Row[Any]) -> RepairEntry:
     )
 
 
-def _as_row(entry: RepairEntry) -> dict[str, Any]:
+def _as_row(entry: RepairEntry, reference: ReferenceData) -> dict[str, Any]:
+    stated = _legible(entry)
     return {
         "repair_id": entry.repair_id,
         "source_system": entry.key.source_system,
@@ -169,36 +174,15 @@ def _as_row(entry: RepairEntry) -> dict[str, Any]:
         "version": entry.version,
         "received_at": entry.received_at,
         "updated_at": entry.received_at,
-        **_stated_value(entry),
+        "business_date": business_date(stated, reference),
+        **msgspec.structs.asdict(measured(stated, reference)),
         **entry.origin.columns(),
     }
 
 
-def _stated_value(entry: RepairEntry) -> dict[str, Any]:
-    """Return trade date, currency and quantity times price as far as the message states them, for measuring."""
-    nothing = {"trade_date": None, "currency": None, "value": None}
+def _legible(entry: RepairEntry) -> Legible | None:
     contract = statement_type(entry.event_type)
-    if contract is None or contract is TradeBusted:
-        return nothing
-    try:
-        terms = read(contract, entry.current)
-    except UnidentifiableError:
-        return nothing
-    if isinstance(terms, Malformed | TradeBusted):
-        return nothing
-    currency = terms.currency if len(terms.currency) == 3 and terms.currency.isalpha() else None
-    return {
-        "trade_date": terms.trade_date,
-        "currency": currency,
-        "value": _value(terms.quantity, terms.price),
-    }
-
-
-def _value(quantity: Decimal, price: Decimal) -> Decimal | None:
-    if number_fault(quantity) or number_fault(price):
-        return None
-    value = money(EXACT.multiply(quantity, price), _DECIMALS)
-    return None if number_fault(value) else value
+    return None if contract is None else legible(contract, entry.current)
 
 
 def _step_row(step: RepairStep) -> dict[str, Any]:

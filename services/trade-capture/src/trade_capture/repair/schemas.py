@@ -22,7 +22,7 @@ class ReasonOut(BaseModel):
 
 
 class RepairOut(BaseModel):
-    """An entry of the queue. topic … event_id or submitted_by: where it came from. value: quantity times price."""
+    """An entry of the queue. topic … event_id or submitted_by: where it came from. value: its gross amount."""
 
     model_config = ConfigDict(from_attributes=True)
 

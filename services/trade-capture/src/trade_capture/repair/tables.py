@@ -8,7 +8,8 @@ from trade_capture.trades.tables import origin_columns
 
 _Instant = DateTime(timezone=True)
 
-# original: the bytes as they came. current: as last edited. value: quantity times price as stated.
+# original: the bytes as they came. current: as last edited. trade_date, currency, value: as far as it states them.
+# business_date: the firm's when it came.
 repair_entry = Table(
     "repair_entry",
     metadata,
@@ -22,6 +23,7 @@ repair_entry = Table(
     Column("original", LargeBinary, nullable=False),
     Column("current", LargeBinary, nullable=False),
     Column("trade_date", Date),
+    Column("business_date", Date),
     Column("currency", Text),
     Column("value", Numeric),
     Column("trade_id", Uuid(as_uuid=False)),

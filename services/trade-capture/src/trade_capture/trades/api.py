@@ -1,7 +1,7 @@
 """Trades over HTTP: taken in one by one or in bulk, listed, and told with their whole history."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +13,6 @@ from backoffice_chassis import (
     Page,
     Paging,
     Principal,
-    Problem,
     Router,
     Unit,
     audits,
@@ -25,11 +24,12 @@ from backoffice_chassis import (
     scoped,
 )
 from backoffice_chassis.audit.canonical import summary
+from backoffice_chassis.http.handlers import field_errors
 from backoffice_chassis.http.vocabulary import Id
 from backoffice_events.records import MAX_VALUE_BYTES
 from trade_capture.permissions import READ_TRADES, SUBMIT_TRADES
 from trade_capture.reference.cache import ReferenceCache
-from trade_capture.repair.domain import Origin, UnidentifiableError, read
+from trade_capture.repair.domain import Origin, UnidentifiableError, read, read_rest
 from trade_capture.trades import history, queries
 from trade_capture.trades.capture import Capture
 from trade_capture.trades.domain import Reason, ReasonCode, Statement
@@ -40,7 +40,7 @@ from trade_capture.trades.schemas import (
     BulkRowOut,
     OutcomeOut,
     ReasonOut,
-    StatementIn,
+    Submitted,
     TradeHistoryOut,
     TradeOut,
 )
@@ -62,14 +62,17 @@ def router(capture: Capture, reference: ReferenceCache) -> Router:
 
     @routes.post("", response_model=OutcomeOut, status_code=201, responses=_SINGLE_RESPONSES)
     async def submit_trade(
-        statement: StatementIn, response: Response, unit: Unit, principal: Submitter, audit: Recorder
+        statement: Submitted, response: Response, unit: Unit, principal: Submitter, audit: Recorder
     ) -> OutcomeOut:
         """State a trade, a correction or a cancellation, and learn at once what became of it.
 
         (source_system, trade_reference, version) is its idempotency key. What cannot be taken in is answered with every
         field at fault and leaves nothing behind; a version that came before its predecessor is kept and waits for it.
         """
-        submission = _submission(statement.model_dump(exclude_none=True), principal)
+        if statement.in_form is None:
+            raise invalid(await _every_fault(unit, capture, statement, principal))
+        stated = statement.in_form.model_dump(exclude_none=True)
+        submission = _submission(stated, principal)
         await require_in_scope(unit, principal, [submission])
         (outcome,) = await capture.take_in(unit, [submission])
         _refuse_if_faulty(outcome)
@@ -78,7 +81,6 @@ def router(capture: Capture, reference: ReferenceCache) -> Router:
         if outcome.result is Result.RESENT:
             audit.nothing_changed()
         else:
-            stated = statement.model_dump(exclude_none=True)
             await audit.record(unit, answer.trade_id, after={"statement": stated, "outcome": answer})
         return answer
 
@@ -138,6 +140,41 @@ def _submission(stated: Mapping[str, Any], principal: Principal) -> Submission:
     return Submission(statement, contract.event_type, msgspec.json.encode(statement), origin)
 
 
+async def _every_fault(
+    unit: Unit, capture: Capture, submitted: Submitted, principal: Principal
+) -> list[FieldError]:
+    """Return each field that is not in form, and what is wrong with the others' sense: the caller takes nothing in."""
+    errors = [{**error, "loc": ("body", *error["loc"])} for error in submitted.errors]
+    faults = field_errors(errors, submitted.body)
+    rest = _rest(submitted.body, {_top_level(fault.field) for fault in faults}, principal)
+    if rest is not None:
+        await require_in_scope(unit, principal, [rest])
+        (outcome,) = await capture.take_in(unit, [rest])
+        faults += _field_errors(outcome.reasons)
+    return faults
+
+
+def _rest(body: Any, refused: Collection[str], principal: Principal) -> Submission | None:
+    """Return what a body states in the fields that are in form, None when that names no trade."""
+    action = body.get("action", "NEW") if isinstance(body, dict) else None
+    contract = STATEMENT_BY_ACTION.get(action) if isinstance(action, str) else None
+    if contract is None:
+        return None
+    # The form takes blanks around a text for nothing.
+    terms = {name: value.strip() if isinstance(value, str) else value for name, value in body.items()}
+    try:
+        payload = msgspec.json.encode(terms)
+        statement = read_rest(contract, payload, refused)
+    except (UnidentifiableError, UnicodeError, RecursionError):
+        return None
+    return Submission(statement, contract.event_type, payload, Origin(submitted_by=principal.subject))
+
+
+def _top_level(pointer: str) -> str:
+    """Return `charges` of `/body/charges/0/amount`."""
+    return pointer.split("/")[2] if pointer.count("/") > 1 else ""
+
+
 def _bulk_submission(row: Any, principal: Principal) -> Submission | Reason:
     action = row.get("action", "NEW") if isinstance(row, dict) else None
     contract = STATEMENT_BY_ACTION.get(action) if isinstance(action, str) else None
@@ -159,11 +196,11 @@ def _refuse_if_faulty(outcome: Outcome) -> None:
     if outcome.result is Result.CONFLICT:
         raise conflict("conflicting-resend", outcome.reasons[0].message, title="The version is used")
     if outcome.result is Result.IN_REPAIR:
-        raise _invalid(outcome.reasons)
+        raise invalid(_field_errors(outcome.reasons))
 
 
-def _invalid(reasons: tuple[Reason, ...]) -> Problem:
-    return invalid([FieldError(_pointer(each.field), each.message, each.code.lower()) for each in reasons])
+def _field_errors(reasons: tuple[Reason, ...]) -> list[FieldError]:
+    return [FieldError(_pointer(each.field), each.message, each.code.lower()) for each in reasons]
 
 
 def _pointer(field: str) -> str:

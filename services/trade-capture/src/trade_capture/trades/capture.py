@@ -9,6 +9,7 @@ from backoffice_events.messaging import UnitOfWork
 from trade_capture.confirmation.rematch import NOTHING_KNOWN, Known, Matchable, our_side, rematch
 from trade_capture.confirmation.repository import confirmations_of
 from trade_capture.reference.cache import ReferenceCache
+from trade_capture.reference.domain import ReferenceData
 from trade_capture.repair import repository as repairs
 from trade_capture.trades import repository
 from trade_capture.trades.domain import Enricher, Execution, ExecutionKey, key_of
@@ -47,14 +48,15 @@ class Capture:
         """Lock and load the executions of these versions, let `decision` act on them, and write what it led to."""
         keys = list(dict.fromkeys(key for key, _ in versions))
         await repository.lock_executions(unit.connection, keys)
+        reference = await self._reference.load(unit.connection)
         enricher = Enricher(
-            await self._reference.load(unit.connection),
+            reference,
             max_trade_age=self._max_trade_age,
             max_settlement_lag=self._max_settlement_lag,
         )
         intake = Intake(enricher, unit.now, await _load(unit, keys, versions))
         decided = decision(intake)
-        await _save(unit, intake)
+        await _save(unit, intake, reference)
         return decided
 
 
@@ -93,7 +95,7 @@ async def _load_used_versions(
             used[trade_id, version].stated[version] = statement
 
 
-async def _save(unit: UnitOfWork, intake: Intake) -> None:
+async def _save(unit: UnitOfWork, intake: Intake, reference: ReferenceData) -> None:
     keys = event_keys_of(unit.connection)
     for event, cause in intake.events:
         unit.publish(sealed(event, keys), cause=cause)
@@ -101,8 +103,8 @@ async def _save(unit: UnitOfWork, intake: Intake) -> None:
     await _save_trades(unit, intake, known)
     await repository.insert_versions(unit.connection, intake.versions)
     await repository.insert_resends(unit.connection, intake.resends)
-    await repairs.insert_entries(unit.connection, list(intake.new_entries.values()))
-    await repairs.update_entries(unit.connection, list(intake.changed_entries.values()), unit.now)
+    await repairs.insert_entries(unit.connection, list(intake.new_entries.values()), reference)
+    await repairs.update_entries(unit.connection, list(intake.changed_entries.values()), reference, unit.now)
     await repairs.insert_steps(unit.connection, intake.steps, unit.now)
 
 

@@ -46,7 +46,9 @@ async def read_stp_metrics(
 ) -> StpMetricsOut:
     """Measure how trades of a range of trade dates went through, by count and by gross value per currency.
 
-    Cancelled trades are left out. Entries of the repair queue count by the value they state, as far as they state one.
+    Cancelled trades are left out. An entry of the repair queue counts on the trade date that it states, whatever else
+    is wrong with it, or on the firm's business date when it came: that of its market's calendar, else the latest. Its
+    value is the gross amount that its quantity and price come to, as far as it states them and their currency.
     """
     if trade_date_to < trade_date_from:
         raise invalid([FieldError("/query/trade_date_to", "must not be before trade_date_from")])

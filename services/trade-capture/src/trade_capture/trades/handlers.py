@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backoffice_events.cloudevents import Received
-from backoffice_events.contracts.frontoffice import TradeBusted, TradeCorrected, TradeExecuted
+from backoffice_events.contracts.frontoffice import TradeCorrected, TradeExecuted
 from backoffice_events.messaging import Batch, ConsumerSpec, Undecodable, UnitOfWork
 from trade_capture.repair.domain import STATEMENTS, Origin, UnidentifiableError, read, statement_type
 from trade_capture.trades.capture import Capture
@@ -86,7 +86,8 @@ def _with_usable_version(event: Statement, payload: bytes) -> Statement | Malfor
     if fault is None:
         return event
     key = ExecutionKey(event.source_system, event.trade_reference)
-    return Malformed(key, None, payload, (Reason(ReasonCode.INVALID_VERSION, "version", f"version {fault}"),))
+    reason = Reason(ReasonCode.INVALID_VERSION, "version", f"version {fault}")
+    return Malformed(key, None, payload, (reason,), type(event), event)
 
 
 def _salvaged(record: Undecodable) -> Submission | None:
@@ -111,11 +112,8 @@ def _has_number_faults(statement: Statement) -> bool:
     return False
 
 
-def _distrusted(
-    statement: TradeExecuted | TradeCorrected | TradeBusted, payload: bytes, why: str
-) -> Malformed:
+def _distrusted(statement: Statement, payload: bytes, why: str) -> Malformed:
     """Each field can be read but not the message as a whole: its headers or key are at fault."""
     key = ExecutionKey(statement.source_system, statement.trade_reference)
-    return Malformed(
-        key, statement.version, payload, (Reason(ReasonCode.MALFORMED_FIELD, "message", plain(why)),)
-    )
+    reason = Reason(ReasonCode.MALFORMED_FIELD, "message", plain(why))
+    return Malformed(key, statement.version, payload, (reason,), type(statement), statement)

@@ -1,6 +1,7 @@
 """Trades as they come and go over HTTP: form is checked here, sense (a quantity above zero) in the domain."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -11,9 +12,14 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetCoreSchemaHandler,
     StrictInt,
     Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
 )
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_wrap_validator_function
 
 from backoffice_chassis.http.vocabulary import Amount, Code, Day
 from backoffice_chassis.http.vocabulary import ShortText as Text
@@ -100,6 +106,30 @@ StatementIn = Annotated[
     | Annotated[CancellationIn, Tag("CANCEL")],
     Discriminator(_action),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A statement as it was submitted. in_form: None where errors says which fields of body are not in form.
+
+    Form alone does not refuse it, so that what is wrong with its sense can be told in the same answer.
+    """
+
+    in_form: NewTradeIn | CorrectionIn | CancellationIn | None
+    body: Any
+    errors: Sequence[Any] = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Read and describe it as `StatementIn`."""
+        return no_info_wrap_validator_function(cls._read, handler.generate_schema(StatementIn))
+
+    @classmethod
+    def _read(cls, body: Any, read: ValidatorFunctionWrapHandler) -> "Submitted":
+        try:
+            return cls(read(body), body)
+        except ValidationError as error:
+            return cls(None, body, error.errors(include_url=False))
 
 
 class BulkIn(BaseModel):

@@ -1,8 +1,8 @@
 """Identifiers and codes: each check returns why a value cannot be right, or None.
 
-python-stdnum knows the check digits. What it leaves open is closed here: it takes an LEI of any length, knows
-no EZ prefix (ISINs of OTC derivatives), takes any two letters for a BIC's country, cleans what should have
-been refused (lower case, blanks), and has no MIC.
+python-stdnum knows the check digits. What it leaves open is closed here: it takes an LEI of any length and check
+digits that are never computed, knows no EZ prefix (ISINs of OTC derivatives), takes any two letters for a BIC's
+country, cleans what should have been refused (lower case, blanks), and has no MIC.
 """
 
 import re
@@ -16,6 +16,25 @@ _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 _LEI = re.compile(r"[A-Z0-9]{18}[0-9]{2}")
 _BIC = re.compile(r"[A-Z0-9]{4}([A-Z]{2})[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 _CFI = re.compile(r"[A-Z]{6}")
+# MOD 97-10 (ISO 7064) computes 98 less a remainder of 0 to 96: these have the right remainder and are no check digits.
+_NEVER_COMPUTED = ("00", "01", "99")
+# ISO 10962:2015, the groups of each category.
+_CFI_GROUPS = {
+    "E": "SPCFLDYM",  # equities
+    "C": "IHBESFPM",  # collective investment vehicles
+    "D": "BCWTSEGANDMY",  # debt instruments
+    "R": "ASPWFDM",  # entitlements (rights)
+    "O": "CPM",  # listed options
+    "F": "FC",  # futures
+    "S": "RTECFM",  # swaps
+    "H": "RTECFM",  # non-listed and complex listed options
+    "I": "FT",  # spot
+    "J": "EFCRT",  # forwards
+    "K": "RTECFYM",  # strategies
+    "L": "LRS",  # financing
+    "T": "CTRIBDM",  # referential instruments
+    "M": "CM",  # others
+}
 _OTC_DERIVATIVE_PREFIX = "EZ"
 
 
@@ -38,6 +57,8 @@ def lei_fault(value: str) -> str | None:
     """Return why `value` is no LEI (ISO 17442), or None."""
     if not _LEI.fullmatch(value):
         return "an LEI has 18 capital letters or digits and 2 check digits"
+    if value.endswith(_NEVER_COMPUTED):
+        return _wrong_check_digit("LEI")
     try:
         lei.validate(value)
     except InvalidChecksum:
@@ -71,8 +92,18 @@ def country_fault(value: str) -> str | None:
 
 
 def cfi_fault(value: str) -> str | None:
-    """Return why `value` has not the form of a CFI code (ISO 10962; X = not known), or None."""
-    return None if _CFI.fullmatch(value) else "a CFI code has 6 capital letters"
+    """Return why `value` is no CFI code by its form, category and group (ISO 10962:2015), or None.
+
+    The attributes that follow are any letters, X where one is not known.
+    """
+    if not _CFI.fullmatch(value):
+        return "a CFI code has 6 capital letters"
+    category, group = value[0], value[1]
+    if category not in _CFI_GROUPS:
+        return f"ISO 10962 has no category {category}: it has {', '.join(_CFI_GROUPS)}"
+    if group not in _CFI_GROUPS[category]:
+        return f"ISO 10962 has no group {group} in category {category}: it has {', '.join(_CFI_GROUPS[category])}"
+    return None
 
 
 def _wrong_check_digit(kind: str) -> str:

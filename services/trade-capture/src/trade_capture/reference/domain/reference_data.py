@@ -44,6 +44,10 @@ class ReferenceData:
         """Return the instrument as listed on the market, active or not."""
         return self.instruments.get((isin, mic))
 
+    def lists(self, isin: str) -> bool:
+        """Tell whether an instrument is on record on any market; looks at every listing, so not for each trade."""
+        return any(isin == listed for listed, _ in self.instruments)
+
     def counterparty(self, lei: str) -> Counterparty | None:
         """Return the counterparty, active or not."""
         return self.counterparties.get(lei)
@@ -66,6 +70,14 @@ class ReferenceData:
         """Return the cycle by which trades of that date settle on the market."""
         cycles = self.settlement_cycles.get((mic, instrument_type), ())
         return next((cycle for cycle in reversed(cycles) if cycle.effective_from <= trade_date), None)
+
+    def calendars_of(self, mic: str) -> set[str]:
+        """Return the calendars of a market's latest cycles, of all types; looks at every market's cycles."""
+        return {
+            cycles[-1].settlement_calendar
+            for (market, _), cycles in self.settlement_cycles.items()
+            if market == mic and cycles
+        }
 
     def settlement_date(self, mic: str, instrument_type: InstrumentType, trade_date: date) -> date:
         """Return the day on which a trade settles.

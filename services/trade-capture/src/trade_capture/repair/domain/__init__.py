@@ -7,13 +7,16 @@ from trade_capture.repair.domain.entry import (
     RepairStatus,
     RepairStep,
 )
+from trade_capture.repair.domain.measure import Measured, business_date, measured
 from trade_capture.repair.domain.payload import (
     IDENTITY,
     STATEMENTS,
     UnidentifiableError,
     as_json,
     edited,
+    legible,
     read,
+    read_rest,
     stated_book,
     statement_type,
     states_version,
@@ -22,6 +25,7 @@ from trade_capture.repair.domain.payload import (
 __all__ = [
     "IDENTITY",
     "STATEMENTS",
+    "Measured",
     "Origin",
     "RepairAction",
     "RepairEntry",
@@ -29,8 +33,12 @@ __all__ = [
     "RepairStep",
     "UnidentifiableError",
     "as_json",
+    "business_date",
     "edited",
+    "legible",
+    "measured",
     "read",
+    "read_rest",
     "stated_book",
     "statement_type",
     "states_version",

@@ -1,6 +1,6 @@
 """Reading a front office's message as far as it can be read, and editing it without losing the rest."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.frontoffice import TradeBusted, TradeCorrected, TradeExecuted
 from trade_capture.trades.domain import (
     ExecutionKey,
+    Legible,
     Malformed,
     Reason,
     ReasonCode,
@@ -24,6 +25,7 @@ STATEMENTS: tuple[type[Statement], ...] = (TradeExecuted, TradeCorrected, TradeB
 IDENTITY = ("source_system", "trade_reference", "version")
 
 _Fields = dict[str, msgspec.Raw]
+_NOTHING = msgspec.Raw(b"")
 _READ_ERRORS = (ValueError, RecursionError)  # msgspec's and Unicode errors are ValueErrors
 
 
@@ -48,12 +50,27 @@ def read(contract: type[Statement], payload: bytes) -> Statement | Malformed:
     version = _version(fields)
     reasons = tuple(_field_faults(contract, fields))
     if reasons or version is None:
-        return Malformed(key, version, payload, reasons)
+        return Malformed(key, version, payload, reasons, contract, _legible(contract, fields))
     try:
         return msgspec.json.decode(payload, type=contract)
     except _READ_ERRORS as error:
         reason = Reason(ReasonCode.MALFORMED_FIELD, "message", plain(str(error)))
-        return Malformed(key, version, payload, (reason,))
+        return Malformed(key, version, payload, (reason,), contract, _legible(contract, fields))
+
+
+def read_rest(contract: type[Statement], payload: bytes, refused: Collection[str]) -> Malformed:
+    """Return what a message says in the fields that were not refused already. Raises UnidentifiableError."""
+    fields = _fields(payload)
+    fields.update({name: _NOTHING for name in refused if name in fields})
+    return Malformed(_key(fields), _version(fields), payload, (), contract, _legible(contract, fields))
+
+
+def legible(contract: type[Statement], payload: bytes) -> Legible | None:
+    """Return the terms that a message states, each as far as it can be read; None for a bust, which states none.
+
+    Raises UnidentifiableError for what is no JSON object.
+    """
+    return _legible(contract, _fields(payload))
 
 
 def edited(payload: bytes, changes: Mapping[str, object]) -> bytes:
@@ -131,6 +148,21 @@ def _field_faults(contract: type[Event], fields: _Fields) -> list[Reason]:
         elif field.required:
             faults.append(Reason(ReasonCode.MISSING_FIELD, field.name, f"{field.name} is missing"))
     return faults
+
+
+def _legible(contract: type[Statement], fields: _Fields) -> Legible | None:
+    if contract is TradeBusted:
+        return None
+    kinds = {field.name: field.type for field in msgspec.structs.fields(contract)}
+    stated = {name: fields[name] for name in Legible.__struct_fields__ if name in fields}
+    return Legible(**{name: _decoded(raw, kinds[name]) for name, raw in stated.items()})
+
+
+def _decoded(raw: msgspec.Raw, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except _READ_ERRORS:
+        return msgspec.UNSET
 
 
 def _fault(raw: msgspec.Raw, kind: Any) -> str | None:

@@ -17,6 +17,7 @@ from trade_capture.trades.domain.execution import (
     version_fault,
 )
 from trade_capture.trades.domain.reasons import Reason, ReasonCode, plain, shown
+from trade_capture.trades.domain.terms import Legible
 
 __all__ = [
     "Change",
@@ -24,6 +25,7 @@ __all__ = [
     "Execution",
     "ExecutionKey",
     "Faults",
+    "Legible",
     "Malformed",
     "Reason",
     "ReasonCode",

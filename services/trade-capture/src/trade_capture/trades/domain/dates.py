@@ -1,8 +1,14 @@
-"""When a trade may have been done and when it settles, judged once per market, instrument type and trade date."""
+"""When a trade may have been done and when it settles, judged once per market, instrument type and trade date.
 
-from collections.abc import Mapping
+No trading calendar is on record, and a settlement calendar is none: of the days on which an exchange was closed, the
+weekends alone are known.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+
+from msgspec import UNSET, UnsetType
 
 from backoffice_events.contracts.vocabulary import InstrumentType
 from trade_capture.reference.domain import (
@@ -12,6 +18,7 @@ from trade_capture.reference.domain import (
     SettlementCycle,
 )
 from trade_capture.trades.domain.reasons import Reason, ReasonCode
+from trade_capture.trades.domain.terms import Stated
 
 _SATURDAY = 5
 _Market = tuple[str, InstrumentType, date]
@@ -28,6 +35,10 @@ class Timeline:
     calendar: SettlementCalendar | None
     settlement_date: date | None
     faults: tuple[Reason, ...]
+
+
+NO_TIMELINE = Timeline(None, None, None, ())
+"""Of a trade whose date cannot be read."""
 
 
 class Timelines:
@@ -49,26 +60,39 @@ class Timelines:
             timeline = self._known[market] = self._judge(*market)
         return timeline
 
+    def of_unlisted(self, mic: str | UnsetType, trade_date: date) -> Timeline:
+        """Return what is certain of a trade in an instrument that is not known: what holds for every type of it.
+
+        That is the weekend, and what the market's calendar says where all types settle by the same one.
+        """
+        if mic is UNSET:
+            return Timeline(None, None, None, _weekend_faults(trade_date))
+        settling = [each for each in self._of_each_type(mic, trade_date) if each.calendar is not None]
+        if len({each.calendar.code for each in settling if each.calendar is not None}) != 1:
+            return Timeline(None, None, None, _weekend_faults(trade_date))
+        faults = [fault for fault in settling[0].faults if all(fault in each.faults for each in settling)]
+        return Timeline(None, settling[0].calendar, None, tuple(faults))
+
+    def _of_each_type(self, mic: str, trade_date: date) -> Iterator[Timeline]:
+        for instrument_type in InstrumentType:
+            yield self.of(mic, instrument_type, trade_date)
+
     def _judge(self, mic: str, instrument_type: InstrumentType, trade_date: date) -> Timeline:
+        weekend = _weekend_faults(trade_date)
         cycle = self._reference.settlement_cycle(mic, instrument_type, trade_date)
         calendars: Mapping[str, SettlementCalendar] = self._reference.calendars
         calendar = calendars.get(cycle.settlement_calendar) if cycle else None
         if cycle is None or calendar is None:
-            return Timeline(cycle, None, None, (_no_cycle(mic, instrument_type, trade_date, cycle),))
+            no_cycle = _no_cycle(mic, instrument_type, trade_date, cycle)
+            return Timeline(cycle, None, None, (*weekend, no_cycle))
         try:
             settlement_date = calendar.settlement_date(trade_date, cycle.days)
             faults = self._trade_date_faults(calendar, trade_date)
         except (DateOutsideCalendarError, OverflowError):
-            return Timeline(cycle, calendar, None, (_outside(calendar, trade_date),))
-        return Timeline(cycle, calendar, settlement_date, faults)
+            return Timeline(cycle, calendar, None, (*weekend, _outside(calendar, trade_date)))
+        return Timeline(cycle, calendar, settlement_date, (*weekend, *faults))
 
     def _trade_date_faults(self, calendar: SettlementCalendar, trade_date: date) -> tuple[Reason, ...]:
-        if trade_date.weekday() >= _SATURDAY:
-            return (
-                _trade_date(
-                    ReasonCode.INVALID_TRADE_DATE, f"{trade_date} is a weekend: no market trades then"
-                ),
-            )
         day = self._reference.business_days.get(calendar.code)
         if day is None:
             message = f"no business day was ever opened on calendar {calendar.code}: open one, then resubmit"
@@ -86,6 +110,50 @@ class Timelines:
             message = f"{trade_date} lies more than {self._max_age} settlement days before {business_date}"
             return (_trade_date(ReasonCode.TRADE_DATE_TOO_OLD, message),)
         return ()
+
+
+def agreed_date_faults(
+    stated: Stated, calendar: SettlementCalendar | None, max_lag: timedelta
+) -> Iterator[Reason]:
+    """Yield what is wrong with a settlement date agreed to differ from the cycle's, on a calendar if one is known.
+
+    max_lag: how far behind the trade date it may lie.
+    """
+    agreed, trade_date = stated.settlement_date, stated.trade_date
+    if agreed is None or agreed is UNSET:
+        return
+    if agreed.weekday() >= _SATURDAY:
+        yield _settlement_date(f"{agreed} is a weekend: nothing settles then")
+    elif calendar is not None:
+        yield from _closed(calendar, agreed)
+    if trade_date is UNSET:
+        return
+    if agreed < trade_date:
+        yield _settlement_date(f"{agreed} is before the trade date {trade_date}")
+    if agreed - trade_date > max_lag:
+        message = f"{agreed} lies more than {max_lag.days} days after the trade date {trade_date}"
+        yield _settlement_date(message)
+
+
+def _closed(calendar: SettlementCalendar, agreed: date) -> Iterator[Reason]:
+    try:
+        settles = calendar.is_settlement_day(agreed)
+    except DateOutsideCalendarError as outside:
+        yield _settlement_date(str(outside))
+        return
+    if not settles:
+        yield _settlement_date(f"{agreed} is no settlement day on calendar {calendar.code}")
+
+
+def _weekend_faults(trade_date: date) -> tuple[Reason, ...]:
+    if trade_date.weekday() < _SATURDAY:
+        return ()
+    message = f"{trade_date} is a weekend: no market trades then"
+    return (_trade_date(ReasonCode.INVALID_TRADE_DATE, message),)
+
+
+def _settlement_date(message: str) -> Reason:
+    return Reason(ReasonCode.INVALID_SETTLEMENT_DATE, "settlement_date", message)
 
 
 def _trade_date(code: ReasonCode, message: str) -> Reason:

@@ -3,33 +3,35 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from backoffice_events.contracts.trading import SettlementParties, Trade
-from backoffice_events.contracts.vocabulary import Charge
+from backoffice_events.contracts.vocabulary import Charge, InstrumentType
 from trade_capture import standards
 from trade_capture.reference.domain import (
     Book,
     Counterparty,
-    DateOutsideCalendarError,
     Instrument,
     ReferenceData,
 )
 from trade_capture.reference.domain.records import SettlementInstruction
 from trade_capture.trades.domain.checks import (
-    Terms,
     execution_time_faults,
     instrument_faults,
     number_faults,
     party_faults,
 )
-from trade_capture.trades.domain.dates import Timeline, Timelines
+from trade_capture.trades.domain.dates import NO_TIMELINE, Timeline, Timelines, agreed_date_faults
 from trade_capture.trades.domain.numbers import gross_amount, money, net_amount, number_fault
 from trade_capture.trades.domain.reasons import Reason, ReasonCode
+from trade_capture.trades.domain.terms import Stated, Terms
 
 Faults = tuple[Reason, ...]
 
 _ZERO = Decimal(0)
+_NONE = frozenset[str]()
+_GROSS = frozenset({"quantity", "price"})
+_ACCRUED = frozenset({"accrued_interest"})
 _Delivery = tuple[str, str, str, str, date]
 """Our entity, the counterparty, where, in which currency and when: each is looked up once in a batch."""
 
@@ -48,9 +50,16 @@ class _Records(Struct, frozen=True):
 
 
 class _Settlement(Struct, frozen=True):
+    records: _Records
     settlement_date: date
     calendar: str
     parties: SettlementParties
+
+
+_Found = tuple[Instrument | None, Counterparty | None, Book | None]
+"""The records that are named and known."""
+_Judged = tuple[_Settlement | None, _Amounts | None, Faults]
+"""All that a trade gets from us, or every reason why there is none."""
 
 
 class Enricher:
@@ -74,43 +83,76 @@ class Enricher:
 
         previous: the trade that the terms correct; it may be older than a new trade may.
         """
-        instrument = self._reference.instrument(terms.isin, terms.mic)
-        counterparty = self._reference.counterparty(terms.counterparty_lei)
-        book = self._reference.book(terms.book)
-        faults = [
-            *instrument_faults(terms, instrument),
-            *party_faults(terms, counterparty, book, self._reference),
-            *number_faults(terms, instrument),
-            *execution_time_faults(terms),
-        ]
-        if instrument is None:
-            return tuple(faults)
-        timeline = self._timelines.of(terms.mic, instrument.instrument_type, terms.trade_date)
-        faults += date_faults(timeline, terms, previous, self._max_settlement_lag)
-        if book is None or counterparty is None:
-            return tuple(faults)
-        records = _Records(instrument, counterparty, book)
-        settlement = self._settlement(terms, timeline, records)
-        if isinstance(settlement, tuple):
-            return (*faults, *settlement)
-        amounts = () if faults else self._amounts(terms, instrument)
-        if isinstance(amounts, tuple):
-            return (*faults, *amounts)
-        return _trade(terms, records, settlement, amounts, trade_id=trade_id, version=version)
+        settlement, amounts, faults = self._judge(terms, previous)
+        if faults or settlement is None or amounts is None:
+            return faults
+        return _trade(terms, settlement, amounts, trade_id=trade_id, version=version)
 
-    def _settlement(self, terms: Terms, timeline: Timeline, records: _Records) -> _Settlement | Faults:
-        """Return how the trade settles; no fault of its own where the dates have one already."""
-        settles = terms.settlement_date or timeline.settlement_date
-        if timeline.cycle is None or settles is None:
-            return ()
-        place, currency = timeline.cycle.place_of_settlement, records.instrument.currency
-        delivery = (records.book.entity_lei, records.counterparty.lei, place, currency, settles)
+    def faults(self, stated: Stated, previous: Trade | None = None) -> Faults:
+        """Return all that is wrong with terms as far as they can be read: nothing of it hangs on what cannot be."""
+        return self._judge(stated, previous)[-1]
+
+    def _judge(self, stated: Stated, previous: Trade | None) -> _Judged:
+        """Judge terms: here alone every reason is gathered.
+
+        What hangs on a field that cannot be read, or on a record that is not there, is judged once it is.
+        """
+        found = instrument, counterparty, book = self._found(stated)
+        timeline = self._timeline(stated, instrument)
+        numbers = tuple(number_faults(stated, instrument))
+        settlement, uninstructed = self._settlement(stated, timeline, found)
+        amounts, out_of_bounds = self._amounts(stated, instrument, numbers)
+        faults = (
+            *instrument_faults(stated, instrument, self._reference),
+            *party_faults(stated, counterparty, book, self._reference),
+            *numbers,
+            *execution_time_faults(stated),
+            *trade_date_faults(timeline, stated, previous),
+            *agreed_date_faults(stated, timeline.calendar, self._max_settlement_lag),
+            *uninstructed,
+            *out_of_bounds,
+        )
+        return settlement, amounts, faults
+
+    def _found(self, stated: Stated) -> _Found:
+        reference, isin, mic = self._reference, stated.isin, stated.mic
+        lei, book = stated.counterparty_lei, stated.book
+        return (
+            None if isin is UNSET or mic is UNSET else reference.instrument(isin, mic),
+            None if lei is UNSET else reference.counterparty(lei),
+            None if book is UNSET else reference.book(book),
+        )
+
+    def _timeline(self, stated: Stated, instrument: Instrument | None) -> Timeline:
+        if stated.trade_date is UNSET:
+            return NO_TIMELINE
+        if instrument is None:
+            return self._timelines.of_unlisted(stated.mic, stated.trade_date)
+        return self._timelines.of(instrument.mic, instrument.instrument_type, stated.trade_date)
+
+    def _settlement(
+        self, stated: Stated, timeline: Timeline, found: _Found
+    ) -> tuple[_Settlement | None, Faults]:
+        """Return how the trade settles, or which instructions are missing; dates at fault say so themselves."""
+        instrument, counterparty, book = found
+        # Where the agreed date cannot be read, the cycle's is the best that is known.
+        agreed = None if stated.settlement_date is UNSET else stated.settlement_date
+        settles = agreed or timeline.settlement_date
+        if instrument is None or timeline.cycle is None or settles is None:
+            return None, ()
+        place, currency = timeline.cycle.place_of_settlement, instrument.currency
+        if counterparty is None or book is None:
+            ours = None if book is None else book.entity_lei
+            theirs = None if counterparty is None else counterparty.lei
+            return None, self._uninstructed(ours, theirs, place, currency, settles)
+        delivery = (book.entity_lei, counterparty.lei, place, currency, settles)
         parties = self._parties.get(delivery)
         if parties is None:
-            parties = self._parties[delivery] = self._instructed(delivery, records.counterparty.bic)
+            parties = self._parties[delivery] = self._instructed(delivery, counterparty.bic)
         if isinstance(parties, tuple):
-            return parties
-        return _Settlement(settles, timeline.cycle.settlement_calendar, parties)
+            return None, parties
+        records = _Records(instrument, counterparty, book)
+        return _Settlement(records, settles, timeline.cycle.settlement_calendar, parties), ()
 
     def _instructed(self, delivery: _Delivery, their_bic: str) -> SettlementParties | Faults:
         """Return where both parties have instructed such deliveries to be made."""
@@ -118,35 +160,68 @@ class Enricher:
         ours = self._reference.settlement_instruction(entity, place, currency, on)
         theirs = self._reference.settlement_instruction(counterparty, place, currency, on)
         if ours is None or theirs is None:
-            missing = (("book", entity, ours), ("counterparty_lei", counterparty, theirs))
-            return tuple(
-                _no_instruction(field, party, place, currency) for field, party, ssi in missing if not ssi
-            )
+            return self._uninstructed(*delivery)
         return _parties(ours, theirs, their_bic)
 
-    def _amounts(self, terms: Terms, instrument: Instrument) -> _Amounts | Faults:
-        units = self._minor_units[terms.currency]
-        gross = gross_amount(terms.quantity, terms.price, instrument.instrument_type, units)
-        accrued = money(terms.accrued_interest or _ZERO, units)
-        charges = tuple([Charge(type=each.type, amount=money(each.amount, units)) for each in terms.charges])
-        net = net_amount(terms.side, gross, accrued, charges)
-        for name, amount in (("gross", gross), ("net", net)):
-            fault = number_fault(amount) or (None if amount > 0 else "must be greater than 0")
-            if fault:
-                message = f"the {name} amount, {amount} {terms.currency}, {fault}: check quantity, price and charges"
-                return (Reason(ReasonCode.INVALID_AMOUNT, "price", message),)
-        return _Amounts(gross, accrued, charges, net)
+    def _uninstructed(
+        self, entity: str | None, counterparty: str | None, place: str, currency: str, on: date
+    ) -> Faults:
+        """Return which of the parties has no instruction in force; None is one that is not known."""
+        return tuple(
+            _no_instruction(field, party, place, currency)
+            for field, party in (("book", entity), ("counterparty_lei", counterparty))
+            if party is not None
+            and self._reference.settlement_instruction(party, place, currency, on) is None
+        )
+
+    def _amounts(
+        self, stated: Stated, instrument: Instrument | None, numbers: Faults
+    ) -> tuple[_Amounts | None, Faults]:
+        """Return what the trade comes to, or which amount is out of bounds, as far as its numbers are sound.
+
+        numbers: what is wrong with those.
+        """
+        quantity, price, at_fault = stated.quantity, stated.price, _fields(numbers)
+        if instrument is None or quantity is UNSET or price is UNSET or at_fault & _GROSS:
+            return None, ()
+        currency = instrument.currency
+        units = self._minor_units[currency]
+        gross = gross_amount(quantity, price, instrument.instrument_type, units)
+        if fault := _amount_fault("gross", gross, currency):
+            return None, (fault,)
+        accrued = _accrued_interest(stated, instrument, at_fault)
+        if accrued is None or stated.side is UNSET or stated.charges is UNSET or at_fault - _ACCRUED:
+            return None, ()
+        accrued = money(accrued, units)
+        charges = tuple([Charge(type=each.type, amount=money(each.amount, units)) for each in stated.charges])
+        net = net_amount(stated.side, gross, accrued, charges)
+        if fault := _amount_fault("net", net, currency):
+            return None, (fault,)
+        return _Amounts(gross, accrued, charges, net), ()
 
 
-def _trade(
-    terms: Terms,
-    records: _Records,
-    settlement: _Settlement,
-    amounts: _Amounts,
-    *,
-    trade_id: str,
-    version: int,
-) -> Trade:
+def _fields(faults: Faults) -> frozenset[str]:
+    return frozenset([fault.field for fault in faults]) if faults else _NONE
+
+
+def _accrued_interest(stated: Stated, instrument: Instrument, at_fault: frozenset[str]) -> Decimal | None:
+    """Return the interest that the net amount holds: none but a bond's, None where that is not sound."""
+    if instrument.instrument_type is not InstrumentType.BOND:
+        return _ZERO
+    accrued = stated.accrued_interest
+    return None if accrued is UNSET or at_fault & _ACCRUED else accrued
+
+
+def _amount_fault(name: str, amount: Decimal, currency: str) -> Reason | None:
+    fault = number_fault(amount) or (None if amount > 0 else "must be greater than 0")
+    if fault is None:
+        return None
+    message = f"the {name} amount, {amount} {currency}, {fault}: check quantity, price and charges"
+    return Reason(ReasonCode.INVALID_AMOUNT, "price", message)
+
+
+def _trade(terms: Terms, settlement: _Settlement, amounts: _Amounts, *, trade_id: str, version: int) -> Trade:
+    records = settlement.records
     return Trade(
         trade_id=trade_id,
         version=version,
@@ -178,34 +253,11 @@ def _trade(
     )
 
 
-def date_faults(
-    timeline: Timeline, terms: Terms, previous: Trade | None, max_settlement_lag: timedelta
-) -> list[Reason]:
-    """Return what is wrong with the trade date and a settlement date agreed to differ from the cycle's."""
-    faults = list(timeline.faults)
-    if previous is not None and previous.trade_date == terms.trade_date:
-        faults = [fault for fault in faults if fault.code is not ReasonCode.TRADE_DATE_TOO_OLD]
-    if terms.settlement_date is None or timeline.calendar is None:
-        return faults
-    agreed, calendar = terms.settlement_date, timeline.calendar
-    try:
-        settles = calendar.is_settlement_day(agreed)
-    except DateOutsideCalendarError as outside:
-        return [*faults, _settlement_date(str(outside))]
-    if not settles:
-        faults.append(_settlement_date(f"{agreed} is no settlement day on calendar {calendar.code}"))
-    if agreed < terms.trade_date:
-        faults.append(_settlement_date(f"{agreed} is before the trade date {terms.trade_date}"))
-    if agreed - terms.trade_date > max_settlement_lag:
-        message = (
-            f"{agreed} lies more than {max_settlement_lag.days} days after the trade date {terms.trade_date}"
-        )
-        faults.append(_settlement_date(message))
-    return faults
-
-
-def _settlement_date(message: str) -> Reason:
-    return Reason(ReasonCode.INVALID_SETTLEMENT_DATE, "settlement_date", message)
+def trade_date_faults(timeline: Timeline, stated: Stated, previous: Trade | None) -> Faults:
+    """Return what is wrong with the trade date: that of the trade corrected may be as old as it is."""
+    if previous is None or previous.trade_date != stated.trade_date:
+        return timeline.faults
+    return tuple(fault for fault in timeline.faults if fault.code is not ReasonCode.TRADE_DATE_TOO_OLD)
 
 
 def _no_instruction(field: str, party: str, place: str, currency: str) -> Reason:

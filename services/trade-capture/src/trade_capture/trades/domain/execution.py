@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from backoffice_events.contracts.frontoffice import TradeBusted, TradeCorrected, TradeExecuted
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.ids import new_id
-from trade_capture.trades.domain.checks import Terms
 from trade_capture.trades.domain.enrichment import Enricher, Faults
 from trade_capture.trades.domain.reasons import Reason, ReasonCode
+from trade_capture.trades.domain.terms import Legible, Terms
 
 Statement = TradeExecuted | TradeCorrected | TradeBusted
 
@@ -39,12 +39,18 @@ class ExecutionKey(NamedTuple):
 
 
 class Malformed(Struct, frozen=True):
-    """A message that names an execution but does not keep to the contract. version: None when it states none."""
+    """A message that names an execution but does not keep to its contract.
+
+    version: None when it states none. reasons: what is wrong with its form. stated: what it says all the same, if
+    anything can be read; the rest of its faults are in there.
+    """
 
     key: ExecutionKey
     version: int | None
     payload: bytes
     reasons: Faults
+    contract: type[Statement]
+    stated: Statement | Legible | None = None
 
 
 class Change(StrEnum):
@@ -105,11 +111,8 @@ class Execution(Struct):
             if used == content:
                 return Resent()
             if statement.version is not None:
-                return Refused((_conflict(statement.version), *_own_reasons(statement)))
-        if isinstance(statement, Malformed):
-            verdict: Verdict = Refused(statement.reasons)
-        else:
-            verdict = self._out_of_turn(statement) or self._take(statement, enricher)
+                return Refused((_conflict(statement.version), *self._faults(statement, enricher)))
+        verdict = self._out_of_turn(statement, enricher) or self._take(statement, enricher)
         self.stated[statement.version] = content
         return verdict
 
@@ -120,24 +123,43 @@ class Execution(Struct):
             version += 1
         return version
 
-    def _out_of_turn(self, statement: Statement) -> Waiting | Refused | None:
+    def _out_of_turn(self, statement: Statement | Malformed, enricher: Enricher) -> Waiting | Refused | None:
+        """Return why a statement cannot be taken in now, whatever it says; what is wrong with that comes with it."""
         version, following = statement.version, self.next_version()
-        if fault := _kind_fault(statement):
-            return Refused((Reason(ReasonCode.INVALID_VERSION, "version", fault),))
+        fault = None if version is None else self._turn_fault(statement, version)
+        if fault is not None:
+            return Refused((fault, *self._faults(statement, enricher)))
+        if version is not None and version > following and not isinstance(statement, Malformed):
+            message = f"version {version} waits until version {following} is taken in"
+            return Waiting((Reason(ReasonCode.PREDECESSOR_MISSING, "version", message),))
+        return None
+
+    def _turn_fault(self, statement: Statement | Malformed, version: int) -> Reason | None:
+        following = self.next_version()
+        if fault := _kind_fault(_contract(statement), version):
+            return Reason(ReasonCode.INVALID_VERSION, "version", fault)
         if version <= self.source_version:
             message = (
                 f"version {self.source_version} has been taken in: send the change as version {following}"
             )
-            return Refused((Reason(ReasonCode.INVALID_VERSION, "version", message),))
-        if version > following:
-            message = f"version {version} waits until version {following} is taken in"
-            return Waiting((Reason(ReasonCode.PREDECESSOR_MISSING, "version", message),))
-        if self.cancelled:
+            return Reason(ReasonCode.INVALID_VERSION, "version", message)
+        if self.cancelled and version == following:
             message = "the trade is cancelled: execute a new one under another reference"
-            return Refused((Reason(ReasonCode.TRADE_CANCELLED, "trade_reference", message),))
+            return Reason(ReasonCode.TRADE_CANCELLED, "trade_reference", message)
         return None
 
-    def _take(self, statement: Statement, enricher: Enricher) -> Taken | Refused:
+    def _faults(self, statement: Statement | Malformed | Legible, enricher: Enricher) -> Faults:
+        """Return all that is wrong with what a statement says, as far as it can be read."""
+        if isinstance(statement, Malformed):
+            stated = () if statement.stated is None else self._faults(statement.stated, enricher)
+            return (*statement.reasons, *stated)
+        if isinstance(statement, TradeBusted):
+            return _bust_faults(statement)
+        return enricher.faults(statement, self.trade)
+
+    def _take(self, statement: Statement | Malformed, enricher: Enricher) -> Taken | Refused:
+        if isinstance(statement, Malformed):
+            return Refused(self._faults(statement, enricher))
         if isinstance(statement, TradeBusted):
             verdict = self._cancel(statement)
         elif self.trade is None:
@@ -151,14 +173,14 @@ class Execution(Struct):
         return verdict
 
     def _cancel(self, bust: TradeBusted) -> Taken | Refused:
+        faults = _bust_faults(bust)
         if self.trade is None:
             message = (
                 "every earlier version was rejected, so there is no trade to cancel: reject this one too"
             )
-            return Refused((Reason(ReasonCode.NOTHING_TO_CANCEL, "version", message),))
-        if len(bust.reason) > LONGEST_TEXT or not bust.reason.isprintable():
-            message = f"reason must be printable text of at most {LONGEST_TEXT} characters"
-            return Refused((Reason(ReasonCode.MALFORMED_FIELD, "reason", message),))
+            return Refused((Reason(ReasonCode.NOTHING_TO_CANCEL, "version", message), *faults))
+        if faults:
+            return Refused(faults)
         cancelled = replace(self.trade, version=self.trade.version + 1, source_version=bust.version)
         return Taken(Change.CANCELLED, cancelled, bust.reason)
 
@@ -182,14 +204,21 @@ def version_fault(version: int) -> str | None:
     return None if 0 < version <= HIGHEST_VERSION else f"must be between 1 and {HIGHEST_VERSION}"
 
 
-def _kind_fault(statement: Statement) -> str | None:
-    if isinstance(statement, TradeExecuted):
-        return None if statement.version == 1 else "a new trade is version 1"
-    return None if statement.version > 1 else "a correction or cancellation is version 2 or higher"
+def _contract(statement: Statement | Malformed) -> type[Statement]:
+    return statement.contract if isinstance(statement, Malformed) else type(statement)
 
 
-def _own_reasons(statement: Statement | Malformed) -> Faults:
-    return statement.reasons if isinstance(statement, Malformed) else ()
+def _kind_fault(contract: type[Statement], version: int) -> str | None:
+    if contract is TradeExecuted:
+        return None if version == 1 else "a new trade is version 1"
+    return None if version > 1 else "a correction or cancellation is version 2 or higher"
+
+
+def _bust_faults(bust: TradeBusted) -> Faults:
+    if len(bust.reason) <= LONGEST_TEXT and bust.reason.isprintable():
+        return ()
+    message = f"reason must be printable text of at most {LONGEST_TEXT} characters"
+    return (Reason(ReasonCode.MALFORMED_FIELD, "reason", message),)
 
 
 def _conflict(version: int) -> Reason:
