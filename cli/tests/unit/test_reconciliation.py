@@ -179,7 +179,12 @@ def _publish_another(snapshot: Snapshot) -> None:
     [
         (_publish_another, "trade-capture", "EQ:T-2", "nothing"),
         (lambda s: s.published.versions[KEY].add(2), "trade-capture", "EQ:T-1", "version 1"),
-        (lambda s: s.published.nameless.append(Place(1, 7)), "trade-capture", "offset=7", "nothing"),
+        (
+            lambda s: s.published.nameless.append(Place(1, 7)),
+            "trade-capture",
+            "partition 1, offset 7",
+            "nothing",
+        ),
         (lambda s: s.published.versions.clear(), "trade-capture", "EQ:T-1", "nobody published it"),
         (_set("decisions", []), "compliance", "t1 decision on", "nothing"),
         (_set("decisions", [Decision("t1", 2, "CLEARED")]), "compliance", "t1 decision", "version 2"),
@@ -461,6 +466,9 @@ def test_dead_letters_and_parked_events_are_counted(snapshot: Snapshot) -> None:
     assert (report.ok, report.dead_letters, report.parked) == (True, 2, 3)
 
 
+NAMED = b'{"source_system": "EQ", "trade_reference": "T-1", '
+
+
 @pytest.mark.parametrize(
     ("value", "named", "versions"),
     [
@@ -470,6 +478,19 @@ def test_dead_letters_and_parked_events_are_counted(snapshot: Snapshot) -> None:
         (b"\xff", False, set()),
         (None, False, set()),
         (b"[" * 10_000, False, set()),
+        (NAMED + b'"version": 1e400}', True, set()),
+        (NAMED + b'"version": "\xff"}', True, set()),
+        (NAMED + b'"version": 2.0}', True, set()),
+        (NAMED + b'"version": 123456789012345678901234567890}', True, set()),
+        (NAMED + b'"version": ' + b"9" * 5_000 + b"}", True, set()),
+        (NAMED + b'"version": 0}', True, set()),
+        (NAMED + b'"version": ' + b"[" * 900 + b"]" * 900 + b"}", True, set()),
+        (NAMED + b'"version": 2, "price": 1e400}', True, {2}),
+        (NAMED + b'"version": 2, "price": "\xff"}', True, {2}),
+        (NAMED + b'"version": 1, "version": 2}', True, {2}),
+        (b'{"source_system": 1, ' + NAMED[1:] + b'"version": 2}', True, {2}),
+        (NAMED + b'"version": 2, "\xff": 1}', False, set()),
+        (NAMED + b'"version": "\\ud800"}', False, set()),
     ],
 )
 def test_a_broken_message_counts_for_the_trade_that_it_names(

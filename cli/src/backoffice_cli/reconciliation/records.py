@@ -24,6 +24,9 @@ class Place(NamedTuple):
     partition: int
     offset: int
 
+    def __str__(self) -> str:
+        return f"partition {self.partition}, offset {self.offset}"
+
 
 @dataclass(slots=True)
 class Published:
