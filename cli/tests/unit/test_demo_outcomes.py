@@ -36,14 +36,15 @@ def snapshot() -> Snapshot:
         journals=0,
         lines=0,
         balanced=True,
+        unbalanced_journals=[],
         duplicates=0,
         incomplete_journals=0,
-        rollups_equal_lines=True,
-        positions_equal_movements=True,
+        balance_differences=[],
+        position_differences=[],
         positions_add_up=True,
         currencies=[],
     )
-    return Snapshot(Published(), [], [], [], [], [], [], True, [], [], controls, {})
+    return Snapshot(Published(), [], [], [], [], [], [], [], [], [], controls, {})
 
 
 def capture(

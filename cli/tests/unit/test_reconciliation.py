@@ -13,10 +13,12 @@ from backoffice_cli.reconciliation.records import (
     Amounts,
     Booked,
     Captured,
+    ConfirmationDifference,
     CsdStatus,
     CurrencyControl,
     DeadLetter,
     Decision,
+    Difference,
     Instruction,
     JournalReference,
     LedgerControls,
@@ -31,6 +33,7 @@ from backoffice_cli.reconciliation.records import (
     Snapshot,
     TradeKey,
 )
+from backoffice_cli.reconciliation.report import Break
 from backoffice_cli.reconciliation.topic import note
 
 pytestmark = pytest.mark.unit
@@ -109,12 +112,16 @@ CONTROLS = LedgerControls(
     journals=2,
     lines=5,
     balanced=True,
+    unbalanced_journals=[],
     duplicates=0,
     incomplete_journals=0,
-    rollups_equal_lines=True,
-    positions_equal_movements=True,
+    balance_differences=[],
+    position_differences=[],
     positions_add_up=True,
     currencies=[CurrencyControl(currency="USD", balanced=True, cash=-PAID)],
+)
+DIFFERENCE = Difference(
+    "2024-08-09 1310 USD B", "debit 106.00, credit 0, lines 1", "debit 105.00, credit 0, lines 1"
 )
 SERVICES = ("trade-capture", "compliance", "settlement", "ledger", "hr")
 
@@ -144,7 +151,7 @@ def snapshot() -> Snapshot:
         decisions=[Decision(trade_id="t1", trade_version=1, outcome="CLEARED")],
         settlements=[SETTLEMENT],
         settled_totals=[TOTAL],
-        confirmations_add_up=True,
+        confirmation_differences=[],
         booked=[BOOKED],
         positions=[POSITION],
         controls=CONTROLS,
@@ -251,10 +258,10 @@ def _publish_another(snapshot: Snapshot) -> None:
             "2024-08-12",
         ),
         (
-            _set("confirmations_add_up", False),
+            _set("confirmation_differences", [ConfirmationDifference("i1", "t1", TEN, PAID, NONE, NONE)]),
             "settlement",
-            "settled = sum of the CSD's confirmations",
-            "does not hold",
+            "t1 instruction i1 settled",
+            "10 for 105.00",
         ),
         (_set("positions", []), "ledger", "B I settled", "0"),
         (
@@ -266,10 +273,22 @@ def _publish_another(snapshot: Snapshot) -> None:
         (_set("controls", changed(CONTROLS, currencies=[])), "ledger", "USD cash", "0"),
         (_set("controls", changed(CONTROLS, balanced=False)), "ledger", "debits = credits", "does not hold"),
         (
-            _set("controls", changed(CONTROLS, rollups_equal_lines=False)),
+            _set("controls", changed(CONTROLS, balanced=False, unbalanced_journals=["j1"])),
             "ledger",
-            "rollups = lines",
-            "not hold",
+            "journal j1",
+            "not balanced",
+        ),
+        (
+            _set("controls", changed(CONTROLS, balance_differences=[DIFFERENCE])),
+            "ledger",
+            "balance 2024-08-09 1310 USD B",
+            "debit 106.00",
+        ),
+        (
+            _set("controls", changed(CONTROLS, position_differences=[DIFFERENCE])),
+            "ledger",
+            "position 2024-08-09 1310 USD B",
+            "debit 106.00",
         ),
         (
             _set("controls", changed(CONTROLS, positions_add_up=False)),
@@ -302,6 +321,23 @@ def test_a_disagreement_is_named(
     assert not report.ok
     named = [each for each in report.breaks if each.service == service and key in each.key]
     assert any(found in each.found for each in named), report.breaks
+
+
+def test_a_break_of_sums_says_what_they_should_be_once_for_each(snapshot: Snapshot) -> None:
+    other = changed(DIFFERENCE, key="2024-08-09 2110 USD B", rollup="nothing")
+    snapshot.controls = changed(CONTROLS, balance_differences=[DIFFERENCE, other])
+    snapshot.confirmation_differences = [ConfirmationDifference("i1", "t1", TEN, PAID, NONE, NONE)]
+    assert compare(snapshot).breaks == [
+        Break("settlement", "t1 instruction i1 settled", "0 for 0, as the CSD confirmed", "10 for 105.00"),
+        Break("ledger", "balance 2024-08-09 1310 USD B", DIFFERENCE.lines, DIFFERENCE.rollup),
+        Break("ledger", "balance 2024-08-09 2110 USD B", DIFFERENCE.lines, "nothing"),
+    ]
+
+
+def test_a_position_that_does_not_add_up_is_named_and_its_control_not_repeated(snapshot: Snapshot) -> None:
+    snapshot.positions = [changed(POSITION, trade_date_quantity=Decimal(11))]
+    snapshot.controls = changed(CONTROLS, positions_add_up=False)
+    assert compare(snapshot).breaks == [Break("ledger", "B I settled + unsettled", "11", "10")]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from decimal import Decimal
 from backoffice_cli.reconciliation.per_trade import TradeSides, compare_trade
 from backoffice_cli.reconciliation.records import (
     Captured,
+    ConfirmationDifference,
     DeadLetter,
-    LedgerControls,
+    Difference,
     Place,
     Repair,
     SettledTotal,
@@ -28,7 +29,7 @@ def compare(snapshot: Snapshot) -> Report:
     _compare_entry(report, snapshot)
     _compare_trades(report, snapshot)
     _compare_totals(report, snapshot)
-    _check_ledger(report, snapshot.controls)
+    _check_ledger(report, snapshot)
     _check_messaging(report, snapshot)
     return report
 
@@ -143,12 +144,10 @@ def _compare_trades(report: Report, snapshot: Snapshot) -> None:
 
 def _compare_totals(report: Report, snapshot: Snapshot) -> None:
     """Compare what settled in total: securities by book and instrument, cash by currency."""
-    found = "holds" if snapshot.confirmations_add_up else "does not hold"
-    report.expect("settlement", "settled = sum of the CSD's confirmations", "holds", found)
+    _compare_confirmations(report, snapshot.confirmation_differences)
     for position in snapshot.positions:
-        in_flight = position.unsettled_quantity + position.failing_quantity
         key = f"{position.book} {position.isin} settled + unsettled"
-        report.expect("ledger", key, position.trade_date_quantity, position.settled_quantity + in_flight)
+        report.expect("ledger", key, position.trade_date_quantity, position.added_up)
     securities, cash = _settled(snapshot.settled_totals)
     booked = {(each.book, each.isin): each.settled_quantity for each in snapshot.positions}
     for book, isin in sorted(securities.keys() | booked.keys()):
@@ -160,6 +159,14 @@ def _compare_totals(report: Report, snapshot: Snapshot) -> None:
         report.expect("ledger", f"{currency} cash", moved, balances.get(currency, Decimal(0)))
 
 
+def _compare_confirmations(report: Report, differences: Iterable[ConfirmationDifference]) -> None:
+    """Name each instruction that settled anything else than the sum of the CSD's confirmations."""
+    for each in differences:
+        key = f"{each.trade_id or 'no trade'} instruction {each.instruction_id} settled"
+        confirmed = f"{each.confirmed_quantity} for {each.confirmed_amount}, as the CSD confirmed"
+        report.expect("settlement", key, confirmed, f"{each.settled_quantity} for {each.settled_amount}")
+
+
 def _settled(totals: Iterable[SettledTotal]) -> tuple[dict[tuple[str, str], Decimal], dict[str, Decimal]]:
     securities: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     cash: dict[str, Decimal] = defaultdict(Decimal)
@@ -169,19 +176,27 @@ def _settled(totals: Iterable[SettledTotal]) -> tuple[dict[tuple[str, str], Deci
     return securities, cash
 
 
-def _check_ledger(report: Report, controls: LedgerControls) -> None:
+def _check_ledger(report: Report, snapshot: Snapshot) -> None:
+    """Take over what the ledger finds of itself, each thing by its name; a control alone only where it names none."""
+    controls = snapshot.controls
     balanced = controls.balanced and all(currency.balanced for currency in controls.currencies)
     report.ledger = {"balanced": balanced, "journals": controls.journals, "lines": controls.lines}
-    held = {
-        "debits = credits": balanced,
-        "rollups = lines": controls.rollups_equal_lines,
-        "positions = movements": controls.positions_equal_movements,
-        "settled + unsettled = trade date": controls.positions_add_up,
-    }
-    for control, holds in held.items():
-        report.expect("ledger", control, "holds", "holds" if holds else "does not hold")
+    for journal in controls.unbalanced_journals:
+        report.expect("ledger", f"journal {journal}", "debits = credits", "not balanced")
+    _name_differences(report, "balance", controls.balance_differences)
+    _name_differences(report, "position", controls.position_differences)
+    if not (balanced or controls.unbalanced_journals):
+        report.expect("ledger", "debits = credits", "holds", "does not hold")
+    named = any(position.trade_date_quantity != position.added_up for position in snapshot.positions)
+    if not (controls.positions_add_up or named):
+        report.expect("ledger", "settled + unsettled = trade date", "holds", "does not hold")
     report.expect("ledger", "incomplete journals", 0, controls.incomplete_journals)
     report.expect("ledger", "duplicate journals", 0, controls.duplicates)
+
+
+def _name_differences(report: Report, what: str, differences: Iterable[Difference]) -> None:
+    for each in differences:
+        report.expect("ledger", f"{what} {each.key}", each.lines, each.rollup)
 
 
 def _check_messaging(report: Report, snapshot: Snapshot) -> None:
