@@ -68,6 +68,13 @@ def test_a_python_that_was_named_is_taken_or_refused_and_never_replaced_by_anoth
     assert "Python 3.11 or newer is needed; none of these is one: /bin/false" in said
 
 
+def test_a_python_that_was_named_and_is_not_there_is_said_not_to_be_there(clone: Path) -> None:
+    said = run(clone / "tools" / "install", PATH="/usr/bin:/bin", PYTHON="/nonexistent/python3")
+    assert "is not there, or cannot be run: /nonexistent/python3" in said
+    assert "leave PYTHON out" in said
+    assert "apt" not in said
+
+
 @pytest.mark.parametrize(
     ("microseconds", "expected"),
     [
