@@ -112,6 +112,20 @@ def test_an_interrupted_set_up_says_what_is_left_to_do(clone: Path) -> None:
     assert said.endswith("✗ Interrupted: what is installed so far stays, and the next run does the rest.\n")
 
 
+@pytest.mark.parametrize(
+    ("character", "name"),
+    [("$", "$"), ("`", "`"), ('"', '"'), ("\\", "\\"), ("\n", "a line break")],
+    ids=["dollar", "backtick", "quote", "backslash", "line break"],
+)
+def test_a_folder_whose_name_a_shell_would_change_is_refused_before_anything_is_fetched(
+    clone: Path, character: str, name: str
+) -> None:
+    folder = clone.rename(clone.with_name(f"b's {character}clone"))
+    said = run(sys.executable, folder / "tools" / "install.py", LC_ALL="C.UTF-8")
+    assert f"holds {name}, with which PostgreSQL cannot be started: rename the folder" in said
+    assert not (folder / ".venv").exists()
+
+
 def test_a_locale_that_cannot_say_the_folders_name_is_told_which_can(clone: Path) -> None:
     said = run(sys.executable, clone / "tools" / "install.py", LC_ALL="C")
     assert "needs a UTF-8 locale: export LC_ALL=C.UTF-8" in said
