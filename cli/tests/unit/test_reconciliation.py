@@ -40,6 +40,7 @@ pytestmark = pytest.mark.unit
 
 TEN, PAID, NONE = Decimal(10), Decimal("105.00"), Decimal(0)
 KEY = TradeKey("EQ", "T-1")
+NAMED = b'{"source_system": "EQ", "trade_reference": "T-1", '
 
 CAPTURED = Captured(
     trade_id="t1",
@@ -140,11 +141,17 @@ FAILED = changed(
 )
 
 
+def published_once() -> Published:
+    published = Published()
+    note(published, NAMED + b'"version": 1}', Place(0, 0))
+    return published
+
+
 @pytest.fixture
 def snapshot() -> Snapshot:
     """Return a platform with one settled trade, on which all sides agree."""
     return Snapshot(
-        published=Published({KEY: {1}}, {KEY: [Place(0, 0)]}, []),
+        published=published_once(),
         captured=[CAPTURED],
         repairs=[],
         dead_letters=[],
@@ -390,6 +397,17 @@ def test_records_among_the_dead_letters_are_accounted_for(snapshot: Snapshot) ->
     assert (report.ok, report.trades.published) == (True, 1)
 
 
+@pytest.mark.parametrize(("dead", "ok"), [([5], False), ([5, 6], True)], ids=["one of two", "both"])
+def test_a_correction_whose_records_are_dead_letters_is_accounted_for(
+    snapshot: Snapshot, dead: list[int], ok: bool
+) -> None:
+    for offset in (5, 6):
+        note(snapshot.published, NAMED + b'"version": 2}', Place(2, offset))
+    snapshot.dead_letters = [DeadLetter("frontoffice.trades.v1", 2, offset, "open") for offset in dead]
+    report = compare(snapshot)
+    assert (report.ok, report.unaccounted) == (ok, not ok)
+
+
 def test_a_trade_entered_over_http_is_no_break(snapshot: Snapshot) -> None:
     snapshot.published = Published()
     snapshot.entered = {"t1"}
@@ -500,9 +518,6 @@ def test_dead_letters_and_parked_events_are_counted(snapshot: Snapshot) -> None:
     snapshot.messaging["ledger"] = Messaging(outbox_pending=0, dead_letters=2, parked=3)
     report = compare(snapshot)
     assert (report.ok, report.dead_letters, report.parked) == (True, 2, 3)
-
-
-NAMED = b'{"source_system": "EQ", "trade_reference": "T-1", '
 
 
 @pytest.mark.parametrize(

@@ -32,12 +32,14 @@ class Place(NamedTuple):
 class Published:
     """The front office's own record, as its topic keeps it.
 
-    versions: which versions were published of each trade. places: where. nameless: records that name no trade.
+    versions: which versions were published of each trade. places: where. corrections: where each version after the
+    first. nameless: records that name no trade.
     """
 
     versions: dict[TradeKey, set[int]] = field(default_factory=lambda: defaultdict(set))
     places: dict[TradeKey, list[Place]] = field(default_factory=lambda: defaultdict(list))
     nameless: list[Place] = field(default_factory=list)
+    corrections: dict[tuple[TradeKey, int], list[Place]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Captured(Struct, frozen=True):

@@ -61,6 +61,8 @@ def note(published: Published, value: bytes | None, place: Place) -> None:
     version = _version(fields)
     if version is not None:
         versions.add(version)
+        if version > 1:
+            published.corrections[key, version].append(place)
 
 
 def _version(fields: Mapping[str, msgspec.Raw]) -> int | None:
