@@ -117,6 +117,16 @@ def check_locale() -> None:
         fail(f"The name of {ROOT} needs a UTF-8 locale: export LC_ALL=C.UTF-8")
 
 
+def check_name() -> None:
+    """Stop early when a shell would read the folder's name otherwise: initdb hands its own to one in double quotes."""
+    if found := next((character for character in str(ROOT) if character in '$`"\\\n'), None):
+        name = {"\n": "a line break"}.get(found, found)
+        fail(
+            f"The path of {ROOT} holds {name}, with which PostgreSQL cannot be started: rename the folder that has it "
+            "in its name, or move the clone to another."
+        )
+
+
 def check_machine() -> None:
     """Stop early, with a clear word, when something is missing."""
     try:
@@ -169,6 +179,7 @@ def main() -> None:
     """Install what is not yet installed."""
     check_ours()
     check_locale()
+    check_name()
     with lock():
         if not installed():
             install()

@@ -68,6 +68,13 @@ def test_a_python_that_was_named_is_taken_or_refused_and_never_replaced_by_anoth
     assert "Python 3.11 or newer is needed; none of these is one: /bin/false" in said
 
 
+def test_a_python_that_was_named_and_is_not_there_is_said_not_to_be_there(clone: Path) -> None:
+    said = run(clone / "tools" / "install", PATH="/usr/bin:/bin", PYTHON="/nonexistent/python3")
+    assert "is not there, or cannot be run: /nonexistent/python3" in said
+    assert "leave PYTHON out" in said
+    assert "apt" not in said
+
+
 @pytest.mark.parametrize(
     ("microseconds", "expected"),
     [
@@ -103,6 +110,20 @@ def test_what_belongs_to_somebody_else_is_named(clone: Path) -> None:
 def test_an_interrupted_set_up_says_what_is_left_to_do(clone: Path) -> None:
     said = run(sys.executable, "-c", INTERRUPTED, clone / "tools" / "install.py")
     assert said.endswith("✗ Interrupted: what is installed so far stays, and the next run does the rest.\n")
+
+
+@pytest.mark.parametrize(
+    ("character", "name"),
+    [("$", "$"), ("`", "`"), ('"', '"'), ("\\", "\\"), ("\n", "a line break")],
+    ids=["dollar", "backtick", "quote", "backslash", "line break"],
+)
+def test_a_folder_whose_name_a_shell_would_change_is_refused_before_anything_is_fetched(
+    clone: Path, character: str, name: str
+) -> None:
+    folder = clone.rename(clone.with_name(f"b's {character}clone"))
+    said = run(sys.executable, folder / "tools" / "install.py", LC_ALL="C.UTF-8")
+    assert f"holds {name}, with which PostgreSQL cannot be started: rename the folder" in said
+    assert not (folder / ".venv").exists()
 
 
 def test_a_locale_that_cannot_say_the_folders_name_is_told_which_can(clone: Path) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from backoffice_cli.commands.reconcile import MEANINGS
 from backoffice_cli.demo.outcomes import Outcome, outcomes, sent
+from backoffice_cli.reconciliation.compare import compare
 from backoffice_cli.reconciliation.records import (
     Captured,
     CsdStatus,
@@ -34,14 +36,15 @@ def snapshot() -> Snapshot:
         journals=0,
         lines=0,
         balanced=True,
+        unbalanced_journals=[],
         duplicates=0,
         incomplete_journals=0,
-        rollups_equal_lines=True,
-        positions_equal_movements=True,
+        balance_differences=[],
+        position_differences=[],
         positions_add_up=True,
         currencies=[],
     )
-    return Snapshot(Published(), [], [], [], [], [], [], True, [], [], controls, {})
+    return Snapshot(Published(), [], [], [], [], [], [], [], [], [], controls, {})
 
 
 def capture(
@@ -117,12 +120,30 @@ def capture(
         ({"confirmation": "UNCONFIRMED"}, Outcome.UNCONFIRMED),
         ({}, Outcome.NOT_INSTRUCTED),
         ({"status": "CANCELLED", "state": "CANCELLED"}, Outcome.CANCELLED),
+        ({"status": "CANCELLED", "state": "INSTRUCTED"}, Outcome.CANCELLED),
+        ({"status": "CANCELLED", "state": "SETTLED"}, Outcome.CANCELLED_AFTER_SETTLEMENT),
+        ({"status": "CANCELLED", "state": "PARTIALLY_SETTLED"}, Outcome.CANCELLED_AFTER_SETTLEMENT),
     ],
 )
 def test_a_captured_trade_stands_as_far_as_it_came(trade: dict[str, str], outcome: Outcome) -> None:
     found = snapshot()
     capture(found, "T-1", **trade)  # type: ignore[arg-type]
     assert outcomes(found) == {outcome: 1}
+
+
+@pytest.mark.parametrize(
+    ("state", "count"), [("SETTLED", "settled"), ("PARTIALLY_SETTLED", "partially_settled")]
+)
+def test_what_settled_before_it_was_cancelled_counts_as_settled_in_the_reconciliation_which_says_so(
+    state: str, count: str
+) -> None:
+    found = snapshot()
+    capture(found, "T-1", state=state)
+    capture(found, "T-2", state=state, status="CANCELLED")
+    counts = outcomes(found)
+    assert counts[Outcome.CANCELLED_AFTER_SETTLEMENT] == 1
+    assert getattr(compare(found).trades, count) == 2
+    assert "cancelled ones included" in MEANINGS[count]
 
 
 def test_a_captured_trade_that_another_service_does_not_know_is_unaccounted() -> None:

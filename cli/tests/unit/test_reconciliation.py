@@ -13,10 +13,12 @@ from backoffice_cli.reconciliation.records import (
     Amounts,
     Booked,
     Captured,
+    ConfirmationDifference,
     CsdStatus,
     CurrencyControl,
     DeadLetter,
     Decision,
+    Difference,
     Instruction,
     JournalReference,
     LedgerControls,
@@ -31,12 +33,14 @@ from backoffice_cli.reconciliation.records import (
     Snapshot,
     TradeKey,
 )
+from backoffice_cli.reconciliation.report import Break
 from backoffice_cli.reconciliation.topic import note
 
 pytestmark = pytest.mark.unit
 
 TEN, PAID, NONE = Decimal(10), Decimal("105.00"), Decimal(0)
 KEY = TradeKey("EQ", "T-1")
+NAMED = b'{"source_system": "EQ", "trade_reference": "T-1", '
 
 CAPTURED = Captured(
     trade_id="t1",
@@ -109,12 +113,16 @@ CONTROLS = LedgerControls(
     journals=2,
     lines=5,
     balanced=True,
+    unbalanced_journals=[],
     duplicates=0,
     incomplete_journals=0,
-    rollups_equal_lines=True,
-    positions_equal_movements=True,
+    balance_differences=[],
+    position_differences=[],
     positions_add_up=True,
     currencies=[CurrencyControl(currency="USD", balanced=True, cash=-PAID)],
+)
+DIFFERENCE = Difference(
+    "2024-08-09 1310 USD B", "debit 106.00, credit 0, lines 1", "debit 105.00, credit 0, lines 1"
 )
 SERVICES = ("trade-capture", "compliance", "settlement", "ledger", "hr")
 
@@ -133,18 +141,24 @@ FAILED = changed(
 )
 
 
+def published_once() -> Published:
+    published = Published()
+    note(published, NAMED + b'"version": 1}', Place(0, 0))
+    return published
+
+
 @pytest.fixture
 def snapshot() -> Snapshot:
     """Return a platform with one settled trade, on which all sides agree."""
     return Snapshot(
-        published=Published({KEY: {1}}, {KEY: [Place(0, 0)]}, []),
+        published=published_once(),
         captured=[CAPTURED],
         repairs=[],
         dead_letters=[],
         decisions=[Decision(trade_id="t1", trade_version=1, outcome="CLEARED")],
         settlements=[SETTLEMENT],
         settled_totals=[TOTAL],
-        confirmations_add_up=True,
+        confirmation_differences=[],
         booked=[BOOKED],
         positions=[POSITION],
         controls=CONTROLS,
@@ -179,7 +193,12 @@ def _publish_another(snapshot: Snapshot) -> None:
     [
         (_publish_another, "trade-capture", "EQ:T-2", "nothing"),
         (lambda s: s.published.versions[KEY].add(2), "trade-capture", "EQ:T-1", "version 1"),
-        (lambda s: s.published.nameless.append(Place(1, 7)), "trade-capture", "offset=7", "nothing"),
+        (
+            lambda s: s.published.nameless.append(Place(1, 7)),
+            "trade-capture",
+            "partition 1, offset 7",
+            "nothing",
+        ),
         (lambda s: s.published.versions.clear(), "trade-capture", "EQ:T-1", "nobody published it"),
         (_set("decisions", []), "compliance", "t1 decision on", "nothing"),
         (_set("decisions", [Decision("t1", 2, "CLEARED")]), "compliance", "t1 decision", "version 2"),
@@ -246,10 +265,10 @@ def _publish_another(snapshot: Snapshot) -> None:
             "2024-08-12",
         ),
         (
-            _set("confirmations_add_up", False),
+            _set("confirmation_differences", [ConfirmationDifference("i1", "t1", TEN, PAID, NONE, NONE)]),
             "settlement",
-            "settled = sum of the CSD's confirmations",
-            "does not hold",
+            "t1 instruction i1 settled",
+            "10 for 105.00",
         ),
         (_set("positions", []), "ledger", "B I settled", "0"),
         (
@@ -261,10 +280,22 @@ def _publish_another(snapshot: Snapshot) -> None:
         (_set("controls", changed(CONTROLS, currencies=[])), "ledger", "USD cash", "0"),
         (_set("controls", changed(CONTROLS, balanced=False)), "ledger", "debits = credits", "does not hold"),
         (
-            _set("controls", changed(CONTROLS, rollups_equal_lines=False)),
+            _set("controls", changed(CONTROLS, balanced=False, unbalanced_journals=["j1"])),
             "ledger",
-            "rollups = lines",
-            "not hold",
+            "journal j1",
+            "not balanced",
+        ),
+        (
+            _set("controls", changed(CONTROLS, balance_differences=[DIFFERENCE])),
+            "ledger",
+            "balance 2024-08-09 1310 USD B",
+            "debit 106.00",
+        ),
+        (
+            _set("controls", changed(CONTROLS, position_differences=[DIFFERENCE])),
+            "ledger",
+            "position 2024-08-09 1310 USD B",
+            "debit 106.00",
         ),
         (
             _set("controls", changed(CONTROLS, positions_add_up=False)),
@@ -297,6 +328,23 @@ def test_a_disagreement_is_named(
     assert not report.ok
     named = [each for each in report.breaks if each.service == service and key in each.key]
     assert any(found in each.found for each in named), report.breaks
+
+
+def test_a_break_of_sums_says_what_they_should_be_once_for_each(snapshot: Snapshot) -> None:
+    other = changed(DIFFERENCE, key="2024-08-09 2110 USD B", rollup="nothing")
+    snapshot.controls = changed(CONTROLS, balance_differences=[DIFFERENCE, other])
+    snapshot.confirmation_differences = [ConfirmationDifference("i1", "t1", TEN, PAID, NONE, NONE)]
+    assert compare(snapshot).breaks == [
+        Break("settlement", "t1 instruction i1 settled", "0 for 0, as the CSD confirmed", "10 for 105.00"),
+        Break("ledger", "balance 2024-08-09 1310 USD B", DIFFERENCE.lines, DIFFERENCE.rollup),
+        Break("ledger", "balance 2024-08-09 2110 USD B", DIFFERENCE.lines, "nothing"),
+    ]
+
+
+def test_a_position_that_does_not_add_up_is_named_and_its_control_not_repeated(snapshot: Snapshot) -> None:
+    snapshot.positions = [changed(POSITION, trade_date_quantity=Decimal(11))]
+    snapshot.controls = changed(CONTROLS, positions_add_up=False)
+    assert compare(snapshot).breaks == [Break("ledger", "B I settled + unsettled", "11", "10")]
 
 
 @pytest.mark.parametrize(
@@ -347,6 +395,17 @@ def test_records_among_the_dead_letters_are_accounted_for(snapshot: Snapshot) ->
     snapshot.dead_letters = [DeadLetter(topic, 0, 1, "open"), DeadLetter(topic, 2, 5, "discarded")]
     report = compare(snapshot)
     assert (report.ok, report.trades.published) == (True, 1)
+
+
+@pytest.mark.parametrize(("dead", "ok"), [([5], False), ([5, 6], True)], ids=["one of two", "both"])
+def test_a_correction_whose_records_are_dead_letters_is_accounted_for(
+    snapshot: Snapshot, dead: list[int], ok: bool
+) -> None:
+    for offset in (5, 6):
+        note(snapshot.published, NAMED + b'"version": 2}', Place(2, offset))
+    snapshot.dead_letters = [DeadLetter("frontoffice.trades.v1", 2, offset, "open") for offset in dead]
+    report = compare(snapshot)
+    assert (report.ok, report.unaccounted) == (ok, not ok)
 
 
 def test_a_trade_entered_over_http_is_no_break(snapshot: Snapshot) -> None:
@@ -470,6 +529,19 @@ def test_dead_letters_and_parked_events_are_counted(snapshot: Snapshot) -> None:
         (b"\xff", False, set()),
         (None, False, set()),
         (b"[" * 10_000, False, set()),
+        (NAMED + b'"version": 1e400}', True, set()),
+        (NAMED + b'"version": "\xff"}', True, set()),
+        (NAMED + b'"version": 2.0}', True, set()),
+        (NAMED + b'"version": 123456789012345678901234567890}', True, set()),
+        (NAMED + b'"version": ' + b"9" * 5_000 + b"}", True, set()),
+        (NAMED + b'"version": 0}', True, set()),
+        (NAMED + b'"version": ' + b"[" * 900 + b"]" * 900 + b"}", True, set()),
+        (NAMED + b'"version": 2, "price": 1e400}', True, {2}),
+        (NAMED + b'"version": 2, "price": "\xff"}', True, {2}),
+        (NAMED + b'"version": 1, "version": 2}', True, {2}),
+        (b'{"source_system": 1, ' + NAMED[1:] + b'"version": 2}', True, {2}),
+        (NAMED + b'"version": 2, "\xff": 1}', False, set()),
+        (NAMED + b'"version": "\\ud800"}', False, set()),
     ],
 )
 def test_a_broken_message_counts_for_the_trade_that_it_names(

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -11,7 +12,12 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind
+from typer.testing import CliRunner
 
+from backoffice_cli.commands import trace
+from backoffice_cli.console import Exit
+from backoffice_cli.main import app
+from backoffice_cli.platform import Platform
 from backoffice_cli.traces.receiver import server
 from backoffice_cli.traces.spans import MOST_SPANS, MOST_TRACES, Span, Traces
 from backoffice_cli.traces.tree import tree_of
@@ -22,6 +28,18 @@ pytestmark = pytest.mark.unit
 def span(trace_id: str, span_id: str, parent_id: str = "", **changes: object) -> Span:
     fields = {"service": "ledger", "name": "work", "start": 0, "end": 1_000_000}
     return Span(trace_id=trace_id, span_id=span_id, parent_id=parent_id, **{**fields, **changes})
+
+
+def test_that_there_is_no_trace_is_said_as_a_failure_and_not_as_data(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Platform, "running", lambda _: None)
+    monkeypatch.setattr(trace, "trace_of", lambda *_: ())
+    said = CliRunner().invoke(app, ["trace", "nosuch", "--state", str(tmp_path)])
+    assert (said.exit_code, said.stdout) == (Exit.FAILED, "")
+    assert said.stderr.startswith("✗ There is no trace of nosuch.")
+    program = CliRunner().invoke(app, ["trace", "nosuch", "--json", "--state", str(tmp_path)])
+    assert (program.exit_code, program.stdout) == (Exit.FAILED, "[]\n")
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from backoffice_cli.commands import reconcile
-from backoffice_cli.commands.options import StateFolder
-from backoffice_cli.console import Exit, console, end_as_by_interrupt, failures, teller
+from backoffice_cli.commands.options import AsJson, StateFolder
+from backoffice_cli.console import Exit, console, end_as_by_interrupt, failures, print_json, teller
 from backoffice_cli.demo import report
 from backoffice_cli.demo.alone import alone
 from backoffice_cli.demo.outcomes import outcomes, sent
@@ -33,7 +33,9 @@ def demo(
     trades: Annotated[int, typer.Option(min=1, help="Trades of the tape to replay.")] = 5_000,
     rate: Annotated[int, typer.Option(min=1, help="Trades a second.")] = 500,
     seed: Annotated[str, typer.Option(help="Another seed, other mishaps.")] = "1",
+    *,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the platform up at the end.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run the platform on real data, from empty databases to books that reconcile, and show what became of every trade.
 
@@ -41,7 +43,7 @@ def demo(
     folder describes has to be empty, with its simulators up, and is left up. Exit code 1 when the reconciliation finds
     anything, or a trade has no outcome.
 
-    Example: `backoffice demo --trades 5000 --keep`
+    Example: `backoffice demo --trades 5000 --keep`, or for a program `backoffice demo --json > demo.json`
     """
     folder, say = state.resolve(), teller()
     end_as_by_interrupt()
@@ -52,14 +54,19 @@ def demo(
             trade(platform, trades, rate, seed)
             settle(platform)
             snapshot = reconcile.read(platform)
-            complete = report.show(platform, outcomes(snapshot), sent(record_of(folder)))
+            found = report.findings(platform, outcomes(snapshot), sent(record_of(folder)))
             result = compare(snapshot)
-            reconcile.show(result)
         finally:
             if not (keep or description_of(folder).exists()):
                 say("Stopping the platform")
                 bring_down(folder)
-    if isinstance(platform, Stack):
+    ok = result.ok and found.complete
+    if as_json:
+        print_json({"ok": ok, **report.document(found), "reconcile": reconcile.document(result)})
+    else:
+        report.show(found)
+        reconcile.show(result)
+    if isinstance(platform, Stack) and not as_json:
         console.print(_NEXT, highlight=False, markup=False, soft_wrap=True)
-    if not (result.ok and complete):
+    if not ok:
         raise typer.Exit(Exit.FAILED)

@@ -33,9 +33,9 @@ MEANINGS = {
     "held": "compliance opened a case",
     "blocked": "compliance stopped it",
     "instructed": "an instruction was ever sent to the CSD, cancelled ones included",
-    "settled": "of the instructed, settled in full",
-    "partially_settled": "of the instructed, settled in part",
-    "failing": "of the instructed, due and not settled",
+    "settled": "of the instructed, settled in full, cancelled ones included",
+    "partially_settled": "of the instructed, settled in part, cancelled ones included",
+    "failing": "of the instructed, due and not settled, cancelled ones included",
 }
 
 

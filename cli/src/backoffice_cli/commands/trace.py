@@ -6,10 +6,16 @@ import msgspec
 import typer
 
 from backoffice_cli.commands.options import AsJson, StateFolder
-from backoffice_cli.console import Exit, console, failures, print_json
+from backoffice_cli.console import console, failures, print_json
 from backoffice_cli.platform import Platform
+from backoffice_cli.stack.errors import StackError
 from backoffice_cli.traces.client import trace_of
 from backoffice_cli.traces.tree import tree_of
+
+_WHY_NONE = (
+    "Name it by trade id, SOURCE:REFERENCE or trace id. One report of a hundred begins a trace, and the last 2,000 are "
+    "kept."
+)
 
 
 def trace(
@@ -29,11 +35,9 @@ def trace(
     """
     with failures():
         spans = trace_of(Platform.running(state.resolve()), key)
-    if as_json:
-        print_json(msgspec.to_builtins(spans))
-    elif spans:
+        if as_json:
+            print_json(msgspec.to_builtins(spans))
+        if not spans:
+            raise StackError(f"There is no trace of {key}.", _WHY_NONE)
+    if not as_json:
         console.print(tree_of(spans), markup=False, highlight=False, soft_wrap=True)
-    else:
-        console.print(f"There is no trace of {key}.", markup=False)
-    if not spans:
-        raise typer.Exit(Exit.FAILED)

@@ -39,6 +39,10 @@ class Outcome(Enum):
         "confirmed and cleared, and cannot be instructed: an exception says why",
     )
     CANCELLED = ("cancelled", "the desk called it off; the books took it back")
+    CANCELLED_AFTER_SETTLEMENT = (
+        "cancelled after settlement",
+        "settled first, in full or in part: operations must bring it back",
+    )
     IN_REPAIR = ("in repair", "could not be taken in: the repair queue holds it with every reason")
     REJECTED = ("rejected", "turned down by somebody in the repair queue")
     UNREADABLE = ("unreadable", "names no trade: kept byte for byte as a dead letter")
@@ -61,6 +65,7 @@ _BY_SETTLEMENT = {
     "INSTRUCTED": Outcome.IN_FLIGHT,
     "REJECTED": Outcome.REJECTED_BY_CSD,
 }
+_MOVED = ("SETTLED", "PARTIALLY_SETTLED")
 _BY_DECISION = {"HELD": Outcome.HELD, "BLOCKED": Outcome.BLOCKED}
 _BY_CONFIRMATION = {"CONFIRMED": Outcome.NOT_INSTRUCTED, "MISMATCHED": Outcome.MISMATCHED}
 
@@ -100,7 +105,7 @@ def outcomes(snapshot: Snapshot) -> Counter[Outcome]:
 def _of_captured(trade: Captured, decision: Decision | None, settlement: Settlement | None) -> Outcome:
     """Say where a captured trade stands: cancelled, else as far as it came, else what it waits for first."""
     if trade.cancelled:
-        return Outcome.CANCELLED
+        return _of_cancelled(settlement)
     if decision is None or settlement is None:
         return Outcome.UNACCOUNTED
     if settlement.failing and settlement.state == "INSTRUCTED":
@@ -110,6 +115,13 @@ def _of_captured(trade: Captured, decision: Decision | None, settlement: Settlem
     return _BY_DECISION.get(decision.outcome) or _BY_CONFIRMATION.get(
         trade.confirmation_status, Outcome.UNCONFIRMED
     )
+
+
+def _of_cancelled(settlement: Settlement | None) -> Outcome:
+    """Say what became of a cancelled trade: what the CSD has moved, the books keep."""
+    if settlement is not None and settlement.state in _MOVED:
+        return Outcome.CANCELLED_AFTER_SETTLEMENT
+    return Outcome.CANCELLED
 
 
 def _of_uncaptured(

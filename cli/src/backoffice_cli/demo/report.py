@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from rich.table import Table
 
 from backoffice_cli.console import console
@@ -31,34 +33,95 @@ _RATES = {
 }
 
 
-def show(platform: Platform, counts: Counter[Outcome], sent: int) -> bool:
-    """Print what became of the trades, how they went through, one trade's story, and the books.
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the demo comes to, as the services answer it.
 
-    counts: the trades by outcome. sent: how many the front office sent. Returns whether each has an outcome.
+    counts: the trades by outcome. sent: how many the front office sent. told: the trade whose story is told, None when
+    nothing settled; spans: its trace.
     """
-    complete = _outcomes(counts, sent)
-    _rates(platform)
-    _efficiency(platform)
-    _story(platform)
-    _trial_balance(platform)
-    _positions(platform)
-    return complete
+
+    sent: int
+    counts: Counter[Outcome]
+    rates: dict[str, Any]
+    efficiency: list[dict[str, Any]]
+    told: dict[str, Any] | None
+    story: Sequence[Chapter]
+    spans: Sequence[Span]
+    trial_balance: dict[str, Any]
+    positions: list[dict[str, Any]]
+
+    @property
+    def complete(self) -> bool:
+        """Return whether each trade that was sent has an outcome."""
+        return self.counts.total() == self.sent and not self.counts[Outcome.UNACCOUNTED]
 
 
-def _outcomes(counts: Counter[Outcome], sent: int) -> bool:
+def findings(platform: Platform, counts: Counter[Outcome], sent: int) -> Findings:
+    """Return what became of the trades, how they went through, one trade's story, and the books."""
+    told, spans = _trade_worth_telling(platform)
+    return Findings(
+        sent=sent,
+        counts=counts,
+        rates=_answer(platform, "trade-capture", "/stp-metrics", **_EVERY_DAY),
+        efficiency=_answer(
+            platform, "settlement", "/settlement-efficiency", first=_FIRST_DAY, last=_LAST_DAY
+        ),
+        told=told,
+        story=story_of(platform, told["trade_id"]) if told else (),
+        spans=spans,
+        trial_balance=_answer(platform, "ledger", "/trial-balance", role="finance"),
+        positions=_largest_positions(platform),
+    )
+
+
+def document(found: Findings) -> dict[str, Any]:
+    """Return it as one JSON-ready document."""
+    return {
+        "sent": found.sent,
+        "outcomes": {outcome.name.lower(): found.counts[outcome] for outcome in Outcome},
+        "straight_through_processing": found.rates,
+        "settlement_efficiency": found.efficiency,
+        "story": {
+            "trade": found.told,
+            "chapters": [
+                {"at": each.at.isoformat(), "service": each.service, "what": each.what}
+                for each in found.story
+            ],
+            "trace": msgspec.to_builtins(found.spans),
+        },
+        "trial_balance": found.trial_balance,
+        "largest_positions": found.positions,
+    }
+
+
+def show(found: Findings) -> None:
+    """Print it for people."""
+    _outcomes(found.counts, found.sent)
+    _rates(found.rates)
+    _efficiency(found.efficiency)
+    if found.told:
+        _story(found.told, found.story, found.spans)
+    _trial_balance(found.trial_balance)
+    _positions(found.positions)
+
+
+def _answer(platform: Platform, service: str, path: str, role: str = "operations", **asked: str) -> Any:
+    with platform.client(service, role) as client:
+        return body_of(client.get(path, params=asked))
+
+
+def _outcomes(counts: Counter[Outcome], sent: int) -> None:
     table = _table(f"What became of the {sent:,} trades", "trades>", "", "which is")
     for outcome in Outcome:
         table.add_row(f"{counts[outcome]:,}", outcome.title, outcome.meaning)
     table.add_row(f"[bold]{counts.total():,}[/bold]", "[bold]in all[/bold]", f"{sent:,} were sent")
     console.print(table)
-    return counts.total() == sent and not counts[Outcome.UNACCOUNTED]
 
 
-def _rates(platform: Platform) -> None:
-    with platform.client("trade-capture", "operations") as client:
-        metrics = body_of(client.get("/stp-metrics", params=_EVERY_DAY))
+def _rates(metrics: dict[str, Any]) -> None:
     received = metrics["measures"]["received"]
-    currencies = sorted(received["value"])
+    currencies = sorted(metrics["measures"]["captured"]["value"])
     table = _table(
         f"Straight-through processing of {received['count']:,} trades: all but the cancelled and the unreadable",
         *("rate", "by count>", *(f"by {currency}>" for currency in currencies), "which is"),
@@ -67,12 +130,11 @@ def _rates(platform: Platform) -> None:
         values = (_percent(rate["value"].get(currency)) for currency in currencies)
         table.add_row(name, _percent(rate["count"]), *values, _RATES[name])
     console.print(table)
+    if others := sorted(received["value"].keys() - set(currencies)):
+        console.print(f"by count alone, for nothing of it was captured: trades in {', '.join(others)}")
 
 
-def _efficiency(platform: Platform) -> None:
-    with platform.client("settlement", "operations") as client:
-        period = {"first": _FIRST_DAY, "last": _LAST_DAY}
-        rows = body_of(client.get("/settlement-efficiency", params=period))
+def _efficiency(rows: list[dict[str, Any]]) -> None:
     table = _table(
         "Settlement efficiency on the intended settlement date",
         *("date", "calendar", "currency", "instructions>", "by count>", "by value>"),
@@ -90,11 +152,7 @@ def _efficiency(platform: Platform) -> None:
     console.print(table)
 
 
-def _story(platform: Platform) -> None:
-    trade, spans = _trade_worth_telling(platform)
-    if trade is None:
-        return
-    chapters = story_of(platform, trade["trade_id"])
+def _story(trade: dict[str, Any], chapters: Sequence[Chapter], spans: Sequence[Span]) -> None:
     table = _table(
         f"The story of {trade['source_system']} {trade['trade_reference']} ({trade['trade_id']})\n"
         f"from {chapters[0].at:%Y-%m-%d %H:%M:%S} UTC",
@@ -124,9 +182,7 @@ def _after(chapter: Chapter, first: Chapter) -> str:
     return f"{(chapter.at - first.at).total_seconds():.3f} s"
 
 
-def _trial_balance(platform: Platform) -> None:
-    with platform.client("ledger", "finance") as client:
-        balance = body_of(client.get("/trial-balance"))
+def _trial_balance(balance: dict[str, Any]) -> None:
     table = _table(
         "Trial balance: books that began empty; investments stand at what they were traded for",
         *("account", "name", "currency", "debit>", "credit>"),
@@ -144,16 +200,19 @@ def _trial_balance(platform: Platform) -> None:
     console.print(table)
 
 
-def _positions(platform: Platform) -> None:
+def _largest_positions(platform: Platform) -> list[dict[str, Any]]:
     with platform.client("ledger", "finance") as client:
         positions = list(every_page(client, "/positions"))
-    positions.sort(key=lambda one: -abs(Decimal(one["trade_date_quantity"])))
+    return sorted(positions, key=lambda one: -abs(Decimal(one["trade_date_quantity"])))[:_LARGEST]
+
+
+def _positions(positions: list[dict[str, Any]]) -> None:
     table = _table(
         f"The {_LARGEST} largest positions, in units, for bonds face amount",
         *("book", "isin", "trade date>", "settled>", "unsettled>", "of it failing>"),
     )
     kinds = ("trade_date_quantity", "settled_quantity", "unsettled_quantity", "failing_quantity")
-    for one in positions[:_LARGEST]:
+    for one in positions:
         table.add_row(one["book"], one["isin"], *(_quantity(one[kind]) for kind in kinds))
     console.print(table)
 

@@ -7,9 +7,11 @@ from decimal import Decimal
 from backoffice_cli.reconciliation.per_trade import TradeSides, compare_trade
 from backoffice_cli.reconciliation.records import (
     Captured,
+    ConfirmationDifference,
     DeadLetter,
-    LedgerControls,
+    Difference,
     Place,
+    Published,
     Repair,
     SettledTotal,
     Snapshot,
@@ -28,7 +30,7 @@ def compare(snapshot: Snapshot) -> Report:
     _compare_entry(report, snapshot)
     _compare_trades(report, snapshot)
     _compare_totals(report, snapshot)
-    _check_ledger(report, snapshot.controls)
+    _check_ledger(report, snapshot)
     _check_messaging(report, snapshot)
     return report
 
@@ -57,10 +59,10 @@ def _compare_entry(report: Report, snapshot: Snapshot) -> None:
         repairs[TradeKey(repair.source_system, repair.trade_reference)].append(repair)
     dead = {_place(letter) for letter in snapshot.dead_letters if letter.topic == FRONT_OFFICE_TOPIC}
     published = snapshot.published
-    for key, versions in published.versions.items():
+    for key in published.versions:
         if key not in captured and key not in repairs and dead.issuperset(published.places[key]):
             continue  # its dead letters are its place
-        _account(report, key, versions, captured.get(key), repairs[key])
+        _account(report, key, _awaited(published, key, dead), captured.get(key), repairs[key])
     for place in published.nameless:
         if place not in dead:
             report.unaccounted += 1
@@ -71,6 +73,12 @@ def _compare_entry(report: Report, snapshot: Snapshot) -> None:
             found = "entered over HTTP" if trade.trade_id in snapshot.entered else "nobody published it"
             report.expect("trade-capture", trade.key, "entered over HTTP", found)
     _count_entered_repairs(report, repairs, captured, published.versions)
+
+
+def _awaited(published: Published, key: TradeKey, dead: set[Place]) -> set[int]:
+    """Return the versions of a trade that must be somewhere: without those that came as dead letters alone."""
+    places = {version: published.corrections.get((key, version)) for version in published.versions[key]}
+    return {version for version, found in places.items() if not (found and dead.issuperset(found))}
 
 
 def _account(
@@ -143,12 +151,10 @@ def _compare_trades(report: Report, snapshot: Snapshot) -> None:
 
 def _compare_totals(report: Report, snapshot: Snapshot) -> None:
     """Compare what settled in total: securities by book and instrument, cash by currency."""
-    found = "holds" if snapshot.confirmations_add_up else "does not hold"
-    report.expect("settlement", "settled = sum of the CSD's confirmations", "holds", found)
+    _compare_confirmations(report, snapshot.confirmation_differences)
     for position in snapshot.positions:
-        in_flight = position.unsettled_quantity + position.failing_quantity
         key = f"{position.book} {position.isin} settled + unsettled"
-        report.expect("ledger", key, position.trade_date_quantity, position.settled_quantity + in_flight)
+        report.expect("ledger", key, position.trade_date_quantity, position.added_up)
     securities, cash = _settled(snapshot.settled_totals)
     booked = {(each.book, each.isin): each.settled_quantity for each in snapshot.positions}
     for book, isin in sorted(securities.keys() | booked.keys()):
@@ -160,6 +166,14 @@ def _compare_totals(report: Report, snapshot: Snapshot) -> None:
         report.expect("ledger", f"{currency} cash", moved, balances.get(currency, Decimal(0)))
 
 
+def _compare_confirmations(report: Report, differences: Iterable[ConfirmationDifference]) -> None:
+    """Name each instruction that settled anything else than the sum of the CSD's confirmations."""
+    for each in differences:
+        key = f"{each.trade_id or 'no trade'} instruction {each.instruction_id} settled"
+        confirmed = f"{each.confirmed_quantity} for {each.confirmed_amount}, as the CSD confirmed"
+        report.expect("settlement", key, confirmed, f"{each.settled_quantity} for {each.settled_amount}")
+
+
 def _settled(totals: Iterable[SettledTotal]) -> tuple[dict[tuple[str, str], Decimal], dict[str, Decimal]]:
     securities: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     cash: dict[str, Decimal] = defaultdict(Decimal)
@@ -169,19 +183,27 @@ def _settled(totals: Iterable[SettledTotal]) -> tuple[dict[tuple[str, str], Deci
     return securities, cash
 
 
-def _check_ledger(report: Report, controls: LedgerControls) -> None:
+def _check_ledger(report: Report, snapshot: Snapshot) -> None:
+    """Take over what the ledger finds of itself, each thing by its name; a control alone only where it names none."""
+    controls = snapshot.controls
     balanced = controls.balanced and all(currency.balanced for currency in controls.currencies)
     report.ledger = {"balanced": balanced, "journals": controls.journals, "lines": controls.lines}
-    held = {
-        "debits = credits": balanced,
-        "rollups = lines": controls.rollups_equal_lines,
-        "positions = movements": controls.positions_equal_movements,
-        "settled + unsettled = trade date": controls.positions_add_up,
-    }
-    for control, holds in held.items():
-        report.expect("ledger", control, "holds", "holds" if holds else "does not hold")
+    for journal in controls.unbalanced_journals:
+        report.expect("ledger", f"journal {journal}", "debits = credits", "not balanced")
+    _name_differences(report, "balance", controls.balance_differences)
+    _name_differences(report, "position", controls.position_differences)
+    if not (balanced or controls.unbalanced_journals):
+        report.expect("ledger", "debits = credits", "holds", "does not hold")
+    named = any(position.trade_date_quantity != position.added_up for position in snapshot.positions)
+    if not (controls.positions_add_up or named):
+        report.expect("ledger", "settled + unsettled = trade date", "holds", "does not hold")
     report.expect("ledger", "incomplete journals", 0, controls.incomplete_journals)
     report.expect("ledger", "duplicate journals", 0, controls.duplicates)
+
+
+def _name_differences(report: Report, what: str, differences: Iterable[Difference]) -> None:
+    for each in differences:
+        report.expect("ledger", f"{what} {each.key}", each.lines, each.rollup)
 
 
 def _check_messaging(report: Report, snapshot: Snapshot) -> None:

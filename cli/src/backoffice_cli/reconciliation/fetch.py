@@ -15,6 +15,7 @@ from backoffice_cli.reconciliation.per_trade import last_instruction
 from backoffice_cli.reconciliation.records import (
     Booked,
     Captured,
+    ConfirmationDifference,
     DeadLetter,
     Decision,
     Instruction,
@@ -46,7 +47,7 @@ class _Page(msgspec.Struct, Generic[T]):
 
 class _Totals(msgspec.Struct):
     settled: list[SettledTotal]
-    confirmations_add_up: bool
+    confirmation_differences: list[ConfirmationDifference]
 
 
 class _Story(msgspec.Struct):
@@ -98,7 +99,7 @@ async def _sides(platform: Platform, clients: dict[str, httpx.AsyncClient]) -> S
         decisions=decisions.result(),
         settlements=settlements.result(),
         settled_totals=totals.result().settled,
-        confirmations_add_up=totals.result().confirmations_add_up,
+        confirmation_differences=totals.result().confirmation_differences,
         booked=booked.result(),
         positions=positions.result(),
         controls=controls.result(),

@@ -24,17 +24,22 @@ class Place(NamedTuple):
     partition: int
     offset: int
 
+    def __str__(self) -> str:
+        return f"partition {self.partition}, offset {self.offset}"
+
 
 @dataclass(slots=True)
 class Published:
     """The front office's own record, as its topic keeps it.
 
-    versions: which versions were published of each trade. places: where. nameless: records that name no trade.
+    versions: which versions were published of each trade. places: where. corrections: where each version after the
+    first. nameless: records that name no trade.
     """
 
     versions: dict[TradeKey, set[int]] = field(default_factory=lambda: defaultdict(set))
     places: dict[TradeKey, list[Place]] = field(default_factory=lambda: defaultdict(list))
     nameless: list[Place] = field(default_factory=list)
+    corrections: dict[tuple[TradeKey, int], list[Place]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Captured(Struct, frozen=True):
@@ -207,6 +212,30 @@ class Position(Struct, frozen=True):
     unsettled_quantity: Decimal
     failing_quantity: Decimal
 
+    @property
+    def added_up(self) -> Decimal:
+        """Return what settled and what is in flight, together."""
+        return self.settled_quantity + self.unsettled_quantity + self.failing_quantity
+
+
+class Difference(Struct, frozen=True):
+    """A key under which the ledger keeps another sum than its lines, or movements, add up to."""
+
+    key: str
+    rollup: str
+    lines: str
+
+
+class ConfirmationDifference(Struct, frozen=True):
+    """An instruction that settled anything else than the CSD's confirmations of it add up to."""
+
+    instruction_id: str
+    trade_id: str | None
+    settled_quantity: Decimal
+    settled_amount: Decimal
+    confirmed_quantity: Decimal
+    confirmed_amount: Decimal
+
 
 class CurrencyControl(Struct, frozen=True):
     """The ledger's totals of one currency, debit minus credit."""
@@ -223,10 +252,11 @@ class LedgerControls(Struct, frozen=True):
     journals: int
     lines: int
     balanced: bool
+    unbalanced_journals: list[str]
     duplicates: int
     incomplete_journals: int
-    rollups_equal_lines: bool
-    positions_equal_movements: bool
+    balance_differences: list[Difference]
+    position_differences: list[Difference]
     positions_add_up: bool
     currencies: list[CurrencyControl]
 
@@ -261,7 +291,7 @@ class Snapshot:
     decisions: list[Decision]
     settlements: list[Settlement]
     settled_totals: list[SettledTotal]
-    confirmations_add_up: bool
+    confirmation_differences: list[ConfirmationDifference]
     booked: list[Booked]
     positions: list[Position]
     controls: LedgerControls

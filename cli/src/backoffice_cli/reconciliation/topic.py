@@ -1,6 +1,6 @@
 """Reads the front office's topic from its beginning: its own record of what it published."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 from aiokafka import TopicPartition
@@ -14,15 +14,13 @@ _POLL_MS = 500
 _MOST_RECORDS = 5_000
 
 
-class _Named(msgspec.Struct):
-    """As much of a message as names its trade: all that is needed, and there even when the rest is broken."""
+_HIGHEST_VERSION = 2**31 - 1
+"""A higher one cannot be used: trade-capture says so in its repair queue, as of one that is no whole number."""
 
-    source_system: str
-    trade_reference: str
-    version: Any = None
-
-
-_decode = msgspec.json.Decoder(_Named).decode
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_text = msgspec.json.Decoder(str).decode
+_whole_number = msgspec.json.Decoder(int).decode
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 async def read_published(brokers: Brokers) -> Published:
@@ -51,14 +49,26 @@ async def read_published(brokers: Brokers) -> Published:
 
 
 def note(published: Published, value: bytes | None, place: Place) -> None:
-    """Take note of one record."""
+    """Take note of one record, by as much of it as names its trade; whatever else it holds may be broken."""
     try:
-        named = _decode(value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        fields = _fields(value or b"")
+        key = TradeKey(_text(fields["source_system"]), _text(fields["trade_reference"]))
+    except (KeyError, *_UNREADABLE):
         published.nameless.append(place)
         return
-    key = TradeKey(named.source_system, named.trade_reference)
     published.places[key].append(place)
     versions = published.versions[key]
-    if type(named.version) is int:
-        versions.add(named.version)
+    version = _version(fields)
+    if version is not None:
+        versions.add(version)
+        if version > 1:
+            published.corrections[key, version].append(place)
+
+
+def _version(fields: Mapping[str, msgspec.Raw]) -> int | None:
+    """Return the version that a message states, None when it states none that can be used."""
+    try:
+        version = _whole_number(fields["version"])
+    except (KeyError, *_UNREADABLE):
+        return None
+    return version if 0 < version <= _HIGHEST_VERSION else None

@@ -25,10 +25,18 @@ LARGEST_LOG_BYTES = 50_000_000
 def bring_up(folder: Path, say: Callable[[str], None], *, servers_only: bool = False) -> State:
     """Start the stack, or join the one that runs or is being started, and return once it is up.
 
-    say: gets each step as it happens. servers_only: leave the services to the caller.
+    say: gets each step as it happens, or that all of it runs already. servers_only: leave the services to the caller.
     Raises StackError when the stack does not come up. Interrupted, it stops what it started.
     """
     _is_for_a_stack(folder)
+    running = read_state(folder)
+    if (
+        running is not None
+        and running.phase is Phase.READY
+        and supervisor_pid(folder) == running.supervisor_pid
+    ):
+        say("The platform is already running")
+        return _arrived(running, servers_only=servers_only)
     starting: list[subprocess.Popen[bytes]] = []
     try:
         return _follow_up(folder, say, starting, servers_only=servers_only)

@@ -224,6 +224,18 @@ async def test_control_totals_prove_the_books(client: httpx.AsyncClient, trades:
     )
 
 
+@pytest.fixture
+async def superuser(database_url: str, postgres: Any) -> AsyncIterator[Any]:
+    """Return a connection that no guard of the books holds back."""
+    connection = await asyncpg.connect(
+        postgres.url("postgres", database_url.rpartition("/")[2]).replace("+asyncpg", "")
+    )
+    for table in ("account_balance", "position_balance", "journal_line"):
+        await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+    yield connection
+    await connection.close()
+
+
 @pytest.mark.parametrize(
     ("damage", "control"),
     [
@@ -238,20 +250,33 @@ async def test_control_totals_find_damage_done_behind_the_guards(
     *,
     client: httpx.AsyncClient,
     trades: tuple[Trade, Trade],
-    database_url: str,
-    postgres: Any,
+    superuser: Any,
     damage: str,
     control: str,
 ) -> None:
-    superuser = await asyncpg.connect(
-        postgres.url("postgres", database_url.rpartition("/")[2]).replace("+asyncpg", "")
-    )
-    for table in ("account_balance", "position_balance", "journal_line"):
-        await superuser.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
     await superuser.execute(damage)
-    await superuser.close()
     totals = await get(client, "/control-totals")
     assert (totals["ok"], totals[control]) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("damage", "rollup"),
+    [
+        (
+            "UPDATE account_balance SET debit = debit + 1 WHERE account_code = '1310'",
+            "debit 1051.00, credit 0, lines 1",
+        ),
+        ("DELETE FROM account_balance WHERE account_code = '1310'", "nothing"),
+    ],
+)
+async def test_a_rollup_that_is_not_its_lines_is_named_with_both_sums(
+    client: httpx.AsyncClient, trades: tuple[Trade, Trade], superuser: Any, damage: str, rollup: str
+) -> None:
+    await superuser.execute(damage)
+    differences = (await get(client, "/control-totals"))["balance_differences"]
+    assert all(" 1310 USD " in each["key"] for each in differences)
+    assert all(each["lines"].startswith("debit ") for each in differences)
+    assert any(each["rollup"].startswith(rollup) for each in differences), differences
 
 
 async def test_control_totals_of_empty_books_are_sound(client: httpx.AsyncClient) -> None:

@@ -229,14 +229,20 @@ async def test_control_totals_are_what_the_csd_confirmed(client: httpx.AsyncClie
 async def test_a_confirmation_too_many_shows_in_the_control_totals(
     client: httpx.AsyncClient, world: World
 ) -> None:
-    await settle(world, a.trade(), effective=a.SETTLEMENT_DATE)
+    trade = a.trade()
+    await settle(world, trade, effective=a.SETTLEMENT_DATE)
     again = """
         INSERT INTO confirmation
         SELECT instruction_id, 'TWICE', settled_quantity, settled_amount, effective_date, confirmed_at FROM confirmation
     """
     async with world.engine.begin() as connection:
         await connection.execute(text(again))
-    assert (await client.get("/control-totals")).json()["confirmations_add_up"] is False
+    totals = (await client.get("/control-totals")).json()
+    assert totals["confirmations_add_up"] is False
+    (difference,) = totals["confirmation_differences"]
+    assert difference["trade_id"] == trade.trade_id
+    assert (difference["settled_quantity"], difference["confirmed_quantity"]) == ("100", "200")
+    assert (difference["settled_amount"], difference["confirmed_amount"]) == ("19404.50", "38809.00")
 
 
 async def test_settlement_efficiency_counts_what_settled_on_its_date(

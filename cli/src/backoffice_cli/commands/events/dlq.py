@@ -1,5 +1,6 @@
 """`backoffice events dlq`: dead letters, listed, shown, handed to their consumer again or given up."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -90,12 +91,13 @@ def show(
     state: StateFolder,
     dead_letter_id: Annotated[str, typer.Argument(help="Its id.")],
     service: Service = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show one dead letter: its original bytes and headers, the reason, and what people did with it.
 
     Exit code 1 when there is no dead letter of that id.
 
-    Example: `backoffice events dlq show 01900000-0000-7000-8000-000000000001`
+    Example: `backoffice events dlq show 01900000-0000-7000-8000-000000000001 --json`
     """
     with failures():
         owners = Owners(Platform.running(state.resolve()), service)
@@ -103,7 +105,10 @@ def show(
         letter = owners.found(f"{PATH}/{dead_letter_id}", what, listing="backoffice events dlq list")
         owner = Owners(owners.platform, letter["service"])
         actions = [_without_service(each) for each in owner.listed(f"{PATH}/{dead_letter_id}/actions")]
-    print_json({**letter, "actions": actions})
+    if as_json:
+        print_json({**letter, "actions": actions})
+    else:
+        show_entries([*_parts(letter), *((words(one["at"], one["action"]), _done(one)) for one in actions)])
 
 
 @app.command("actions")
@@ -125,10 +130,7 @@ def actions(
         print_json(found)
     else:
         show_entries(
-            (
-                words(one["at"], one["service"], one["action"], one["dead_letter_id"]),
-                f"{one['actor']}: {one['why']} -> {one['outcome']}",
-            )
+            (words(one["at"], one["service"], one["action"], one["dead_letter_id"]), _done(one))
             for one in found
         )
 
@@ -204,6 +206,23 @@ def discard(  # noqa: PLR0917  each is an option of the command
         report(found, as_json=as_json, dry_run=True)
     else:
         show_approvals(found, as_json=as_json)
+
+
+def _parts(letter: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return what a dead letter says, part by part, as it arrived."""
+    yield (
+        words(letter["service"], letter["id"], letter["consumer"], letter["event_type"], letter["key"]),
+        letter["reason"],
+    )
+    yield "status", f"{letter['status']}, attempts {letter['attempts']}, failed at {letter['failed_at']}"
+    yield "place", f"{letter['topic']} partition {letter['partition']} offset {letter['offset']}"
+    for name, value in letter["headers"]:
+        yield f"header {name}", value
+    yield f"value ({letter['value_encoding']})", "" if letter["value"] is None else letter["value"]
+
+
+def _done(action: dict[str, Any]) -> str:
+    return f"{action['actor']}: {action['why']} -> {action['outcome']}"
 
 
 def _filters(  # noqa: PLR0917  the options, in their order

@@ -42,7 +42,10 @@ _INCOMPLETE: Final = text(
 _BALANCE_DIFFERENCES: Final = text(
     """
     SELECT concat_ws(' ', posting_date, account_code, currency, book) AS key,
-           concat_ws(' ', r.debit, r.credit, r.lines) AS rollup, concat_ws(' ', l.debit, l.credit, l.lines) AS lines
+           CASE WHEN r.lines IS NULL THEN 'nothing'
+                ELSE concat('debit ', r.debit, ', credit ', r.credit, ', lines ', r.lines) END AS rollup,
+           CASE WHEN l.lines IS NULL THEN 'nothing'
+                ELSE concat('debit ', l.debit, ', credit ', l.credit, ', lines ', l.lines) END AS lines
     FROM account_balance r
     FULL JOIN (
         SELECT l.posting_date, l.account_code, l.currency, j.book, count(*) AS lines,
@@ -57,8 +60,12 @@ _BALANCE_DIFFERENCES: Final = text(
 _POSITION_DIFFERENCES: Final = text(
     """
     SELECT concat_ws(' ', posting_date, book, isin) AS key,
-           concat_ws(' ', r.traded, r.settled, r.unsettled, r.failing, r.movements) AS rollup,
-           concat_ws(' ', m.traded, m.settled, m.unsettled, m.failing, m.movements) AS lines
+           CASE WHEN r.movements IS NULL THEN 'nothing'
+                ELSE concat('trade date ', r.traded, ', settled ', r.settled, ', unsettled ', r.unsettled,
+                            ', failing ', r.failing, ', movements ', r.movements) END AS rollup,
+           CASE WHEN m.movements IS NULL THEN 'nothing'
+                ELSE concat('trade date ', m.traded, ', settled ', m.settled, ', unsettled ', m.unsettled,
+                            ', failing ', m.failing, ', movements ', m.movements) END AS lines
     FROM (
         SELECT posting_date, book, isin, trade_date_quantity AS traded, settled_quantity AS settled,
                unsettled_quantity AS unsettled, failing_quantity AS failing, movements

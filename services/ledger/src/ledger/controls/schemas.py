@@ -24,11 +24,13 @@ class CurrencyControl(BaseModel):
 
 
 class Difference(BaseModel):
-    """A key under which a rollup and what it is made of disagree."""
+    """A key under which a rollup and what it is made of disagree, in words."""
 
-    key: str
-    rollup: str
-    lines: str
+    key: str = Field(
+        description="Posting date, account, currency and book; of a position date, book and ISIN."
+    )
+    rollup: str = Field(description="What is kept.")
+    lines: str = Field(description="What the lines, or the movements, add up to.")
 
 
 class ControlTotals(BaseModel):

@@ -41,6 +41,17 @@ class SettledTotal(BaseModel):
     instructions: int
 
 
+class ConfirmationDifference(BaseModel):
+    """An instruction that settled anything else than the CSD's confirmations of it add up to."""
+
+    instruction_id: str
+    trade_id: str | None = Field(description="Null when there are confirmations and no instruction.")
+    settled_quantity: Amount
+    settled_amount: Amount
+    confirmed_quantity: Amount
+    confirmed_amount: Amount
+
+
 class ControlTotals(BaseModel):
     """Counts of trades, and what settled of them."""
 
@@ -52,6 +63,9 @@ class ControlTotals(BaseModel):
     open_exceptions: dict[str, int]
     confirmations_add_up: bool = Field(
         description="Each instruction settled what the CSD's confirmations on record add up to."
+    )
+    confirmation_differences: list[ConfirmationDifference] = Field(
+        description="The first of those that did not."
     )
     settled: list[SettledTotal]
 
@@ -76,8 +90,16 @@ async def get_control_totals(
 ) -> ControlTotals:
     """Show the counts of all trades, and the settled totals by book, ISIN and currency."""
     counts = await repository.counts(unit.connection)
+    differences = await repository.confirmation_differences(unit.connection)
     settled = await repository.settled(unit.connection, wanted.model_dump(exclude_none=True))
-    return ControlTotals.model_validate({**counts, "settled": settled})
+    return ControlTotals.model_validate(
+        {
+            **counts,
+            "confirmations_add_up": not differences,
+            "confirmation_differences": differences,
+            "settled": settled,
+        }
+    )
 
 
 @router.get("/settlement-efficiency")

@@ -11,6 +11,7 @@ from settlement.exceptions.tables import settlement_exception
 from settlement.instructions.tables import confirmation, instruction
 from settlement.processes.tables import settlement
 
+_MOST_DIFFERENCES = 100
 _BUYS = instruction.c.side == "BUY"
 
 
@@ -32,13 +33,17 @@ async def counts(connection: AsyncConnection) -> dict[str, Any]:
         "instructed": (await connection.execute(instructed)).scalar_one(),
         "failing": (await connection.execute(failing)).scalar_one(),
         "late": (await connection.execute(late)).scalar_one(),
-        "confirmations_add_up": not (await connection.execute(_unexplained())).scalar_one(),
         "open_exceptions": {row[0]: row[1] for row in await connection.execute(open_exceptions)},
     }
 
 
-def _unexplained() -> Select[tuple[bool]]:
-    """Tell whether an instruction settled anything else than its confirmations add up to."""
+async def confirmation_differences(connection: AsyncConnection) -> list[Mapping[str, Any]]:
+    """Return the first hundred instructions that settled anything else than their confirmations add up to."""
+    rows = await connection.execute(_unexplained().limit(_MOST_DIFFERENCES))
+    return [dict(row._mapping) for row in rows]
+
+
+def _unexplained() -> Select[Any]:
     confirmed = (
         select(
             confirmation.c.instruction_id,
@@ -48,16 +53,24 @@ def _unexplained() -> Select[tuple[bool]]:
         .group_by(confirmation.c.instruction_id)
         .subquery()
     )
-    differing = (
-        select(literal(1))
+    instruction_id = func.coalesce(instruction.c.instruction_id, confirmed.c.instruction_id)
+    settled_quantity = func.coalesce(instruction.c.settled_quantity, 0)
+    settled_amount = func.coalesce(instruction.c.settled_amount, 0)
+    quantity, amount = func.coalesce(confirmed.c.quantity, 0), func.coalesce(confirmed.c.amount, 0)
+    return (
+        select(
+            instruction_id.label("instruction_id"),
+            instruction.c.trade_id,
+            settled_quantity.label("settled_quantity"),
+            settled_amount.label("settled_amount"),
+            quantity.label("confirmed_quantity"),
+            amount.label("confirmed_amount"),
+        )
         .select_from(instruction)
         .join(confirmed, confirmed.c.instruction_id == instruction.c.instruction_id, full=True)
-        .where(
-            (func.coalesce(instruction.c.settled_quantity, 0) != func.coalesce(confirmed.c.quantity, 0))
-            | (func.coalesce(instruction.c.settled_amount, 0) != func.coalesce(confirmed.c.amount, 0))
-        )
+        .where((settled_quantity != quantity) | (settled_amount != amount))
+        .order_by(instruction_id)
     )
-    return select(differing.exists())
 
 
 async def settled(connection: AsyncConnection, wanted: Mapping[str, Any]) -> list[Mapping[str, Any]]:
