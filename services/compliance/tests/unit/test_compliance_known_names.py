@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from compliance.screening import evaluation
 from compliance.screening.additions import branch, second_names
-from compliance.screening.domain import EntityType
+from compliance.screening.domain import Counterparty, EntityType
 from compliance.screening.index import ListIndex, Subject
+from compliance.screening.jobs import subject_of
 from compliance.screening.postings import Postings
 
 pytestmark = pytest.mark.unit
@@ -24,7 +25,7 @@ def index() -> ListIndex:
     return ListIndex(evaluation.read_lists(DATA / "sanctions"))
 
 
-def _score(index: ListIndex, name: str, kind: EntityType) -> Decimal:
+def _score(index: ListIndex, name: str, kind: EntityType | None) -> Decimal:
     found = index.search(Subject(name=name, entity_type=kind))
     return found[0].score if found else Decimal(0)
 
@@ -87,6 +88,15 @@ def test_a_listed_person_is_found_by_the_names_in_daily_use(index: ListIndex, na
 
 
 @pytest.mark.parametrize(
+    "name", ["BOUT, Viktor Anatolijevitch", "Viktor Bout", "Usama bin Ladin", "Igor Sechin"]
+)
+def test_a_listed_person_who_trades_under_an_lei_is_found(index: ListIndex, name: str) -> None:
+    party = Counterparty(lei="529900T8BM49AURSDO55", version=1, name=name, bic="AEROUS33XXX", country=None)
+    assert index.search(subject_of(party))[0].score >= THRESHOLD
+
+
+@pytest.mark.parametrize("kind", [None, EntityType.ORGANISATION])
+@pytest.mark.parametrize(
     "name",
     [
         "Deutsche Bank AG London Branch",
@@ -115,10 +125,13 @@ def test_a_listed_person_is_found_by_the_names_in_daily_use(index: ListIndex, na
         "Hamasaki Holdings",
     ],
 )
-def test_a_firm_that_only_looks_like_a_listed_one_is_not_accused(index: ListIndex, name: str) -> None:
-    assert _score(index, name, EntityType.ORGANISATION) < THRESHOLD
+def test_a_firm_that_only_looks_like_a_listed_one_is_not_accused(
+    index: ListIndex, name: str, kind: EntityType | None
+) -> None:
+    assert _score(index, name, kind) < THRESHOLD
 
 
+@pytest.mark.parametrize("kind", [None, EntityType.PERSON])
 @pytest.mark.parametrize(
     "name",
     [
@@ -134,8 +147,28 @@ def test_a_firm_that_only_looks_like_a_listed_one_is_not_accused(index: ListInde
         "George Bush",
     ],
 )
-def test_a_person_who_shares_part_of_a_listed_name_is_not_accused(index: ListIndex, name: str) -> None:
-    assert _score(index, name, EntityType.PERSON) < THRESHOLD
+def test_a_person_who_shares_part_of_a_listed_name_is_not_accused(
+    index: ListIndex, name: str, kind: EntityType | None
+) -> None:
+    assert _score(index, name, kind) < THRESHOLD
+
+
+def test_of_the_shipped_counterparties_six_resemble_a_listed_party(index: ListIndex) -> None:
+    parties = evaluation.read_parties(DATA / "parties" / "venue_operators_and_brokers.csv")
+    held = {name for name, country in parties if _party_score(index, name, country) >= THRESHOLD}
+    assert held == {
+        "GPB-FINANCIAL SERVICES LIMITED",
+        "VTB CAPITAL PLC",
+        "FTSEF LLC",
+        "GALAXY",
+        "EURO-FINANCE AD",
+        "DSK BANK",
+    }
+
+
+def _party_score(index: ListIndex, name: str, country: str | None) -> Decimal:
+    found = index.search(Subject(name=name, country=country))
+    return found[0].score if found else Decimal(0)
 
 
 def test_what_counted_less_is_said(index: ListIndex) -> None:

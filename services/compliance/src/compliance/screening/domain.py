@@ -32,6 +32,10 @@ class EntityType(StrEnum):
     AIRCRAFT = "AIRCRAFT"
 
 
+PARTIES = frozenset({EntityType.PERSON, EntityType.ORGANISATION})
+"""What can trade. An LEI does not tell them apart: ISO 17442-1 gives one also to individuals acting in a business."""
+
+
 class Alias(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One name of a list entry. weak: the list itself says that it is broad or generic."""
 

@@ -152,8 +152,7 @@ def _found(
 
 
 def _own_score(index: ListIndex, entry: Entry, name: str) -> Decimal:
-    subject = Subject(name=name, entity_type=entry.entity_type)
-    scores = [match.score for match in index.search(subject) if match.entry_id == entry.entry_id]
+    scores = [match.score for match in index.search(Subject(name=name)) if match.entry_id == entry.entry_id]
     return max(scores, default=Decimal(0))
 
 

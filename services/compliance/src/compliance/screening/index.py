@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from compliance.screening.additions import branch, second_names
-from compliance.screening.domain import EntityType, Entry, Match
+from compliance.screening.domain import PARTIES, EntityType, Entry, Match
 from compliance.screening.matching import Comparison, Pair, compare, likeness
 from compliance.screening.names import LEGAL_FORMS, PARTICLES, skeleton, words
 from compliance.screening.postings import Postings
@@ -32,15 +32,21 @@ OTHER_TYPE = {
     EntityType.AIRCRAFT: 40,
     EntityType.ORGANISATION: 25,
 }
+OTHER_TYPE_IN_FULL = 5
+"""Who bears the whole name of a listed party is not cleared by what somebody says it is: firms bear people's names."""
+
 WEAK_ALIAS = 8
 CERTAIN = Decimal(100)
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom to look for. country: ISO 3166 alpha-2, None when unknown. identifiers: as a list entry has them."""
+    """Whom to look for. entity_type: None for a party of which nobody said whether it is a person or a firm.
+
+    country: ISO 3166 alpha-2, None when unknown. identifiers: as a list entry has them.
+    """
 
     name: str
-    entity_type: EntityType = EntityType.ORGANISATION
+    entity_type: EntityType | None = None
     country: str | None = None
     identifiers: tuple[str, ...] = ()
 
@@ -86,11 +92,11 @@ class ListIndex:
 
     def _resembling(self, subject: Subject) -> Iterator[Match]:
         asked = words(subject.name)
-        person = subject.entity_type is EntityType.PERSON
-        behind = frozenset() if person else branch(asked)
+        behind = branch(asked)
         for number in self._candidates(asked):
             alias = self._aliases[number]
-            additions = second_names(alias.name) if person else behind
+            kind = subject.entity_type or alias.entry.entity_type
+            additions = second_names(alias.name) if kind is EntityType.PERSON else behind
             comparison = compare(asked, alias.words, self._weights.of, additions)
             if comparison.score >= FLOOR:
                 yield self._weighed(subject, alias, comparison)
@@ -99,7 +105,7 @@ class ListIndex:
         features, score = [_agreement(comparison, self._weights)], comparison.score
         if comparison.left_out:
             features.append("often left out, so it counts less: " + ", ".join(comparison.left_out))
-        for cost, reason in _contradictions(subject, alias):
+        for cost, reason in _contradictions(subject, alias, comparison):
             score -= cost
             features.append(f"{reason}: -{cost}")
         return _match(alias, Decimal(max(score, 0.0)).quantize(Decimal("0.01")), tuple(features))
@@ -171,10 +177,10 @@ def _forms(word: str) -> set[str]:
     return forms
 
 
-def _contradictions(subject: Subject, alias: _Alias) -> Iterator[tuple[int, str]]:
+def _contradictions(subject: Subject, alias: _Alias, comparison: Comparison) -> Iterator[tuple[int, str]]:
     entry = alias.entry
-    if entry.entity_type is not subject.entity_type:
-        yield OTHER_TYPE[entry.entity_type], f"the listed one is a {entry.entity_type.lower()}"
+    if cost := _other_type(subject.entity_type, entry.entity_type, comparison):
+        yield cost, f"the listed one is a {entry.entity_type.lower()}"
     if subject.country and entry.countries and subject.country not in entry.countries:
         yield OTHER_COUNTRY, f"in {subject.country}, the listed one in {', '.join(entry.countries[:5])}"
     ours = {each for each in subject.identifiers if each.startswith("LEI:")}
@@ -183,6 +189,14 @@ def _contradictions(subject: Subject, alias: _Alias) -> Iterator[tuple[int, str]
         yield OTHER_LEI, "the listed one has another LEI"
     if alias.weak:
         yield WEAK_ALIAS, "the list calls this alias weak"
+
+
+def _other_type(ours: EntityType | None, theirs: EntityType, comparison: Comparison) -> int:
+    """Return what it costs that two are known to be of different kinds."""
+    if theirs in (PARTIES if ours is None else {ours}):
+        return 0
+    in_full = comparison.in_full and theirs in PARTIES
+    return OTHER_TYPE_IN_FULL if in_full else OTHER_TYPE[theirs]
 
 
 def _agreement(comparison: Comparison, weights: Weights) -> str:
