@@ -155,7 +155,8 @@ def test_a_person_who_shares_part_of_a_listed_name_is_not_accused(
 
 def test_of_the_shipped_counterparties_six_resemble_a_listed_party(index: ListIndex) -> None:
     parties = evaluation.read_parties(DATA / "parties" / "venue_operators_and_brokers.csv")
-    held = {name for name, country in parties if _party_score(index, name, country) >= THRESHOLD}
+    subjects = [Subject(name=name, country=country) for name, country in parties]
+    held = {subject.name for subject in subjects if evaluation.top_score(index, subject) >= THRESHOLD}
     assert held == {
         "GPB-FINANCIAL SERVICES LIMITED",
         "VTB CAPITAL PLC",
@@ -164,11 +165,6 @@ def test_of_the_shipped_counterparties_six_resemble_a_listed_party(index: ListIn
         "EURO-FINANCE AD",
         "DSK BANK",
     }
-
-
-def _party_score(index: ListIndex, name: str, country: str | None) -> Decimal:
-    found = index.search(Subject(name=name, country=country))
-    return found[0].score if found else Decimal(0)
 
 
 def test_what_counted_less_is_said(index: ListIndex) -> None:

@@ -4,16 +4,16 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import pairwise
+from itertools import chain, pairwise
 from sys import intern
 from typing import NamedTuple
 
 import msgspec
 
 from compliance.screening.additions import branch, second_names
-from compliance.screening.domain import PARTIES, EntityType, Entry, Match
+from compliance.screening.domain import PARTIES, UNREAD, EntityType, Entry, Match
 from compliance.screening.matching import Comparison, Pair, compare, likeness
-from compliance.screening.names import LEGAL_FORMS, PARTICLES, skeleton, words
+from compliance.screening.names import LEGAL_FORMS, PARTICLES, by_script, skeleton, words
 from compliance.screening.postings import Postings
 from compliance.screening.weights import Weights
 
@@ -37,6 +37,9 @@ OTHER_TYPE_IN_FULL = 5
 
 WEAK_ALIAS = 8
 CERTAIN = Decimal(100)
+
+ANYBODY = "any name on this list, being in letters that cannot be compared: record its name in Latin letters"
+"""Completes `… resembles`. Most LEI records carry the name in Latin letters as TransliteratedOtherEntityNames."""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +66,7 @@ class ListIndex:
     """Finds the entries of all lists that a subject resembles."""
 
     def __init__(self, lists: Mapping[str, Iterable[Entry]]) -> None:
+        self._kinds = sorted(lists)
         self._aliases = [alias for kind, entries in lists.items() for alias in _aliases(kind, entries)]
         self._by_word = _by_word(self._aliases)
         self._weights = Weights(len(self._aliases), self._by_word)
@@ -77,21 +81,29 @@ class ListIndex:
         )
 
     def search(self, subject: Subject) -> tuple[Match, ...]:
-        """Return every entry that scores FLOOR or more, best first, each by its likest name."""
+        """Return every entry that scores FLOOR or more, best first, each by its likest name.
+
+        A name that cannot be compared with the lists comes last: whom it does resemble tells more.
+        """
         best: dict[tuple[str, str], Match] = {}
-        for match in (*self._identified(subject), *self._resembling(subject)):
+        scripts = by_script(subject.name)
+        found = (self._resembling(subject, name) for name in scripts if name)
+        for match in chain(self._identified(subject), *found):
             key = (match.list_kind, match.entry_id)
             if match.score >= FLOOR and (key not in best or best[key].score < match.score):
                 best[key] = match
-        return tuple(sorted(best.values(), key=lambda match: (-match.score, match.list_kind, match.entry_id)))
+        ranked = sorted(best.values(), key=lambda match: (-match.score, match.list_kind, match.entry_id))
+        return tuple(ranked) if scripts.readable else (*ranked, *map(_unread, self._kinds))
 
     def _identified(self, subject: Subject) -> Iterator[Match]:
         for identifier in subject.identifiers:
             for alias in self._by_identifier.get(identifier, ()):
                 yield _match(alias, CERTAIN, (f"same identifier {identifier}",))
 
-    def _resembling(self, subject: Subject) -> Iterator[Match]:
-        asked = words(subject.name)
+    def _resembling(self, subject: Subject, name: str) -> Iterator[Match]:
+        asked = words(name)
+        if not asked:
+            return
         behind = branch(asked)
         for number in self._candidates(asked):
             alias = self._aliases[number]
@@ -210,6 +222,18 @@ def _in_words(pair: Pair, weights: Weights) -> str:
     if pair.likeness == 1:
         return f"{pair.theirs} ({kind})"
     return f"{pair.ours} like {pair.theirs} {pair.likeness:.2f} ({kind})"
+
+
+def _unread(list_kind: str) -> Match:
+    reason = "compared in its own letters alone, and most listed names are in Latin ones"
+    return Match(
+        list_kind=list_kind,
+        entry_id=UNREAD,
+        entry_digest="",
+        name=ANYBODY,
+        score=CERTAIN,
+        features=(reason,),
+    )
 
 
 def _match(alias: _Alias, score: Decimal, features: tuple[str, ...]) -> Match:
