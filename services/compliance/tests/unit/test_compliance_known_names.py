@@ -52,6 +52,9 @@ def _score(index: ListIndex, name: str, kind: EntityType | None) -> Decimal:
         "Bank Mellat Seoul Branch",
         "Bank Mellat Turkey",
         "Mahan Air Dubai office",
+        "Mahan Airlines",
+        "Mahan Airways",
+        "Rosoboronexport State Corporation",
         "Commercial Bank of Syria Damascus",
         "Korea Kwangson Banking Corp Beijing representative office",
         "Banco Nacional de Cuba Zurich representative office",
@@ -167,6 +170,11 @@ def test_of_the_shipped_counterparties_six_resemble_a_listed_party(index: ListIn
     }
 
 
+@pytest.mark.parametrize("name", ["Mahan Airlines", "Mahan Airways", "Mahan Air"])
+def test_the_one_that_is_meant_ranks_first(index: ListIndex, name: str) -> None:
+    assert index.search(Subject(name=name))[0].name == "MAHAN AIR"
+
+
 def test_what_counted_less_is_said(index: ListIndex) -> None:
     found = index.search(Subject(name="Bank Melli Iran, London branch"))
     assert "often left out, so it counts less: branch, london" in found[0].features
@@ -182,6 +190,9 @@ def test_what_counted_less_is_said(index: ListIndex) -> None:
         ("melli branch", {"branch"}),
         ("head office", set()),
         ("moscow exchange", set()),
+        ("rosatom state corporation", {"state"}),
+        ("state bank ltd", set()),
+        ("state company", set()),
     ],
 )
 def test_a_branch_is_what_stands_behind_a_name(name: str, added: set[str]) -> None:

@@ -39,7 +39,7 @@ WEAK_ALIAS = 8
 CERTAIN = Decimal(100)
 
 ANYBODY = "any name on this list, being in letters that cannot be compared: record its name in Latin letters"
-"""Completes `… resembles`. Most LEI records carry the name in Latin letters as TransliteratedOtherEntityNames."""
+"""Completes `… resembles`. LEI records can have it in Latin letters, as TransliteratedOtherEntityNames."""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
