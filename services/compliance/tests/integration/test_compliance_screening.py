@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,24 @@ from backoffice_events.contracts.trading import Trade, TradeCaptured
 from backoffice_events.messaging import Batch, UnitOfWork
 from compliance.checks.handlers import Judge
 from compliance.reference.handlers import on_employees, on_reference
+from compliance.rules.domain import ListKind
 from compliance.rules.repository import RulebookReader
+from compliance.screening.domain import Alias
 from compliance.screening.jobs import Screener
-from compliance.screening.versions import IndexReader
+from compliance.screening.lists import upload
+from compliance.screening.versions import IndexReader, add
 
 pytestmark = pytest.mark.integration
 
 LISTS = Path(__file__).parents[4] / "data" / "sanctions"
 NOW = datetime(2024, 8, 8, 14, 31, tzinfo=UTC)
 SBERBANK = "549300WE6TAF5EEWQS81"
+SDN = {
+    "primary": "ofac_sdn.csv.gz",
+    "addresses": "ofac_add.csv.gz",
+    "aliases": "ofac_alt.csv.gz",
+    "comments": "ofac_sdn_comments.csv.gz",
+}
 CONSOLIDATED = {
     "primary": "ofac_cons_prim.csv.gz",
     "addresses": "ofac_cons_add.csv.gz",
@@ -109,13 +118,7 @@ async def _load(client: httpx.AsyncClient, kind: str, files: dict[str, bytes], *
 
 
 async def test_the_real_lists_load_from_their_files(officer: httpx.AsyncClient) -> None:
-    sdn = {
-        "primary": "ofac_sdn.csv.gz",
-        "addresses": "ofac_add.csv.gz",
-        "aliases": "ofac_alt.csv.gz",
-        "comments": "ofac_sdn_comments.csv.gz",
-    }
-    first = await _load(officer, "ofac-sdn", _files(sdn), as_of="2021-06-30")
+    first = await _load(officer, "ofac-sdn", _files(SDN), as_of="2021-06-30")
     second = await _load(officer, "ofac-consolidated", _files(CONSOLIDATED), as_of="2025-12-01")
     third = await _load(officer, "un-consolidated", _files({"document": "un_consolidated.xml.gz"}))
     for answer, entries in ((first, 8976), (second, 442), (third, 1003)):
@@ -130,6 +133,22 @@ async def test_a_list_that_is_loaded_already_is_not_added_again(officer: httpx.A
     first = await _load(officer, "ofac-sdn", files, as_of="2021-06-30")
     again = await _load(officer, "ofac-sdn", {"primary": gzip.compress(PRIMARY)}, as_of="2021-06-30")
     assert first.json() == again.json()
+
+
+async def test_a_list_of_which_a_release_reads_more_is_loaded_anew(database: str) -> None:
+    read = upload.read(ListKind.UN_CONSOLIDATED, {"document": UN})
+    [entry] = read.entries
+    names = (*entry.names, Alias(name="كتيبة بوتيمبو"))
+    more = msgspec.structs.replace(read, entries=[msgspec.structs.replace(entry, names=names)])
+    engine = create_async_engine(database)
+    counts = []
+    for each in (read, read, more, more):
+        async with engine.begin() as connection:
+            unit = UnitOfWork(connection, now=NOW, source="urn:test")
+            row = await add(unit, ListKind.UN_CONSOLIDATED, each, date(2026, 2, 27), "mary")
+            counts.append((row.version, row.added, row.changed))
+    await engine.dispose()
+    assert counts == [(1, 1, 0), (1, 1, 0), (2, 0, 1), (2, 0, 1)]
 
 
 async def test_a_new_version_counts_what_changed_and_an_older_one_is_refused(
@@ -216,6 +235,42 @@ async def test_a_listed_counterparty_holds_trades_by_its_identifier(
     assert held.reasons == ("SANCTIONS",)
     [screening] = (await officer.get("/screenings", params={"min_score": 90})).json()["items"]
     assert screening["matches"][0]["features"] == ["same identifier BIC:SABRRUMM"]
+
+
+async def test_a_counterparty_whose_name_cannot_be_compared_is_held_and_told_what_to_do(
+    officer: httpx.AsyncClient, worker: Worker, listed_bank: CounterpartyChanged, make_trade: MakeTrade
+) -> None:
+    await _load(officer, "un-consolidated", _files({"document": "un_consolidated.xml.gz"}))
+    party = msgspec.structs.replace(listed_bank, name="上海期货交易所", bic="XSGECNC1XXX", country="CN")
+    await worker.learn(party)
+    await worker.screen()
+    [held] = await worker.judge(make_trade(counterparty_lei=SBERBANK))
+    assert isinstance(held, TradeHeld)
+    [decision] = (await officer.get("/decisions", params={"trade_id": held.trade_id})).json()["items"]
+    evidence = {each["check"]: each["evidence"] for each in decision["findings"]}["SANCTIONS"]
+    assert "in letters that cannot be compared: record its name in Latin letters" in evidence
+    await worker.learn(msgspec.structs.replace(party, version=2, name="Shanghai Futures Exchange"))
+    await worker.screen()
+    [cleared] = await worker.judge(make_trade(counterparty_lei=SBERBANK))
+    assert isinstance(cleared, TradeCleared)
+
+
+@pytest.mark.parametrize("name", ["BOUT, Viktor Anatolijevitch", "أيمن محمد ربيع الظواهري"])
+async def test_a_listed_person_who_trades_under_an_lei_is_held(
+    officer: httpx.AsyncClient,
+    worker: Worker,
+    listed_bank: CounterpartyChanged,
+    make_trade: MakeTrade,
+    name: str,
+) -> None:
+    await _load(officer, "ofac-sdn", _files(SDN), as_of="2021-06-30")
+    await _load(officer, "un-consolidated", _files({"document": "un_consolidated.xml.gz"}))
+    await worker.learn(msgspec.structs.replace(listed_bank, name=name, bic="AEROUS33XXX", country=None))
+    await worker.screen()
+    [held] = await worker.judge(make_trade(counterparty_lei=SBERBANK))
+    assert isinstance(held, TradeHeld)
+    [screening] = (await officer.get("/screenings", params={"min_score": 100})).json()["items"]
+    assert screening["matches"][0]["name"] == name
 
 
 async def test_a_new_list_has_everybody_screened_again_before_trades_are_judged_on_it(

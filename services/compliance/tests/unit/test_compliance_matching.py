@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compliance.screening import evaluation
-from compliance.screening.domain import Alias, EntityType, Entry
+from compliance.screening.domain import PARTIES, Alias, EntityType, Entry
 from compliance.screening.index import FLOOR, ListIndex, Subject
 from compliance.screening.matching import compare, likeness
 from compliance.screening.names import words
@@ -134,10 +134,23 @@ def test_contradictions_lower_the_score_and_say_so() -> None:
     index = ListIndex({"ofac-sdn": [listed, person]})
     assert _best(index, "Kunlun Neft", country="CN") == 100
     assert _best(index, "Kunlun Neft", country="FR") < 100
-    [match] = index.search(Subject(name="Ali Sepah"))
+    [match] = index.search(Subject(name="Aly Sepahh", entity_type=EntityType.ORGANISATION))
     assert match.score < 80
     assert "the listed one is a person: -25" in match.features
-    assert _best(index, "Ali Sepah", entity_type=EntityType.PERSON) == 100
+    assert _best(index, "Aly Sepahh", entity_type=EntityType.PERSON) == match.score + 25
+    assert _best(index, "Aly Sepahh") == match.score + 25
+
+
+def test_who_bears_the_whole_name_of_a_listed_party_is_not_cleared_by_a_kind() -> None:
+    person = _entry("1", "SEPAH, Ali Reza", entity_type=EntityType.PERSON)
+    vessel = _entry("2", "KUNLUN NEFT", entity_type=EntityType.VESSEL)
+    index = ListIndex({"ofac-sdn": [person, vessel]})
+    [match] = index.search(Subject(name="Ali Reza Sepah Ltd", entity_type=EntityType.ORGANISATION))
+    assert match.score > 90
+    assert "the listed one is a person: -5" in match.features
+    assert _best(index, "Ali Reza Sepah") == 100
+    assert _best(index, "Kunlun Neft", entity_type=EntityType.VESSEL) == 100
+    assert _best(index, "Kunlun Neft") == 60, "ships trade with nobody"
 
 
 def test_an_identifier_overrides_every_name() -> None:
@@ -163,6 +176,17 @@ def test_every_listed_name_finds_its_own_entry(real: tuple[ListIndex, dict[str, 
         name = draw.choice([alias for alias in entry.names if not alias.weak])
         found = index.search(Subject(name=name.name, entity_type=entry.entity_type))
         assert entry.entry_id in {match.entry_id for match in found if match.score > 99}, name
+
+
+@pytest.mark.parametrize("stated", [None, EntityType.PERSON, EntityType.ORGANISATION])
+def test_no_listed_party_is_cleared_by_what_somebody_says_it_is(
+    real: tuple[ListIndex, dict[str, list[Entry]]], stated: EntityType | None
+) -> None:
+    index, lists = real
+    parties = [entry for kind in sorted(lists) for entry in lists[kind] if entry.entity_type in PARTIES]
+    for entry in random.Random(11).sample(parties, 150):
+        found = index.search(Subject(name=entry.names[0].name, entity_type=stated))
+        assert entry.entry_id in {match.entry_id for match in found if match.score >= 90}, entry.names[0]
 
 
 def test_disguised_names_are_found_and_real_firms_rarely_accused(

@@ -12,6 +12,9 @@ from compliance.screening.names import LEGAL_FORMS, PARTICLES, vocabulary_lines,
 
 _BRANCHES = frozenset(vocabulary_lines("branches.txt"))
 _LONGEST_PLACE = 3
+_STATE = ("state",)
+"""Before a legal form it is part of one: state corporation (Russia, Law 7-FZ, article 7.1), state company."""
+
 _COMPOUNDS = PARTICLES | {"abu", "abdul", "umm"}
 """Words with which a name of several words begins: what follows belongs to it."""
 
@@ -36,7 +39,7 @@ def branch(name: Sequence[str]) -> frozenset[str]:
 def _last(name: Sequence[str]) -> int:
     """Return how many words at the end say a legal form, a branch or where it is."""
     if name[-1] in LEGAL_FORMS or name[-1] in _BRANCHES:
-        return 1
+        return 2 if name[-1] in LEGAL_FORMS and tuple(name[-2:-1]) == _STATE else 1
     for length in range(min(_LONGEST_PLACE, len(name) - 1), 0, -1):
         if tuple(name[-length:]) in _places() and name[-length - 1] not in PARTICLES:
             return length

@@ -1,3 +1,3 @@
 """The version of the screening algorithm: a new one has every counterparty screened again."""
 
-ALGORITHM = "2"
+ALGORITHM = "5"

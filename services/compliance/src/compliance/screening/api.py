@@ -82,7 +82,8 @@ async def load_list(
 ) -> ListVersion:
     """Load a list from its files: it becomes the newest version, and everybody is screened again.
 
-    Loading the very list that is loaded already changes nothing and answers with its version.
+    Loading the very list that is loaded already changes nothing and answers with its version, unless this release
+    reads more out of it than the one that loaded it.
     """
     found = await _read(kind, await _files(request, kind))
     dated = found.as_of or as_of

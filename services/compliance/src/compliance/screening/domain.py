@@ -32,6 +32,10 @@ class EntityType(StrEnum):
     AIRCRAFT = "AIRCRAFT"
 
 
+PARTIES = frozenset({EntityType.PERSON, EntityType.ORGANISATION})
+"""What can trade. An LEI does not tell them apart: ISO 17442-1 gives one also to individuals acting in a business."""
+
+
 class Alias(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One name of a list entry. weak: the list itself says that it is broad or generic."""
 
@@ -60,11 +64,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()
 
 
+UNREAD = "UNREAD"
+"""In place of an entry's id: whoever is on the list."""
+
+
 class Match(msgspec.Struct, frozen=True, kw_only=True):
     """A counterparty's likeness to one entry of a sanctions list.
 
     score: 0 to 100. name: the list's name or alias that came closest. features: what the score is made of, in
-    words.
+    words. entry_id is UNREAD, with no digest, where the party's name is in letters that nobody compared with the
+    list's: it may be anybody's, and says so.
     """
 
     list_kind: str

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from compliance.screening.additions import second_names
-from compliance.screening.domain import EntityType, Entry
+from compliance.screening.domain import UNREAD, EntityType, Entry
 from compliance.screening.index import ListIndex, Subject
 from compliance.screening.lists import ofac, un
 from compliance.screening.lists.files import unpacked
-from compliance.screening.names import LEGAL_FORMS, words
+from compliance.screening.names import LEGAL_FORMS, by_script, words
 
 THRESHOLDS = tuple(Decimal(score) for score in (70, 75, 80, 85, 90, 95))
 _OFAC = {
@@ -152,18 +152,23 @@ def _found(
 
 
 def _own_score(index: ListIndex, entry: Entry, name: str) -> Decimal:
-    subject = Subject(name=name, entity_type=entry.entity_type)
-    scores = [match.score for match in index.search(subject) if match.entry_id == entry.entry_id]
+    scores = [match.score for match in index.search(Subject(name=name)) if match.entry_id == entry.entry_id]
     return max(scores, default=Decimal(0))
 
 
 def specificity(index: ListIndex, parties: Sequence[tuple[str, str | None]]) -> dict[str, float]:
-    """Return, by threshold, the share of firms (name, country) that nothing was found for."""
-    tops = [
-        max((match.score for match in index.search(Subject(name=name, country=country))), default=Decimal(0))
-        for name, country in parties
-    ]
+    """Return, by threshold, the share of firms (name, country) that nothing was found for.
+
+    A name that cannot be compared with the lists accuses nobody.
+    """
+    tops = [top_score(index, Subject(name=name, country=country)) for name, country in parties]
     return {str(threshold): sum(top < threshold for top in tops) / len(tops) for threshold in THRESHOLDS}
+
+
+def top_score(index: ListIndex, subject: Subject) -> Decimal:
+    """Return the score of the entry that a subject resembles most, 0 when there is none."""
+    scores = [match.score for match in index.search(subject) if match.entry_id != UNREAD]
+    return max(scores, default=Decimal(0))
 
 
 def read_parties(path: Path) -> Iterator[tuple[str, str | None]]:
@@ -188,6 +193,7 @@ def main() -> None:
         "index_built_cpu_seconds": round(built, 2),
         "cpu_milliseconds_per_screening": round(each * 1000, 2),
         "firms": len(parties),
+        "not_comparable": sum(not by_script(name).readable for name, _ in parties),
         "specificity": negatives,
         "recall": recall(index, lists, 500),
     }

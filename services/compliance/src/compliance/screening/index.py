@@ -4,16 +4,16 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import pairwise
+from itertools import chain, pairwise
 from sys import intern
 from typing import NamedTuple
 
 import msgspec
 
 from compliance.screening.additions import branch, second_names
-from compliance.screening.domain import EntityType, Entry, Match
+from compliance.screening.domain import PARTIES, UNREAD, EntityType, Entry, Match
 from compliance.screening.matching import Comparison, Pair, compare, likeness
-from compliance.screening.names import LEGAL_FORMS, PARTICLES, skeleton, words
+from compliance.screening.names import LEGAL_FORMS, PARTICLES, by_script, skeleton, words
 from compliance.screening.postings import Postings
 from compliance.screening.weights import Weights
 
@@ -32,15 +32,24 @@ OTHER_TYPE = {
     EntityType.AIRCRAFT: 40,
     EntityType.ORGANISATION: 25,
 }
+OTHER_TYPE_IN_FULL = 5
+"""Who bears the whole name of a listed party is not cleared by what somebody says it is: firms bear people's names."""
+
 WEAK_ALIAS = 8
 CERTAIN = Decimal(100)
 
+ANYBODY = "any name on this list, being in letters that cannot be compared: record its name in Latin letters"
+"""Completes `… resembles`. LEI records can have it in Latin letters, as TransliteratedOtherEntityNames."""
+
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom to look for. country: ISO 3166 alpha-2, None when unknown. identifiers: as a list entry has them."""
+    """Whom to look for. entity_type: None for a party of which nobody said whether it is a person or a firm.
+
+    country: ISO 3166 alpha-2, None when unknown. identifiers: as a list entry has them.
+    """
 
     name: str
-    entity_type: EntityType = EntityType.ORGANISATION
+    entity_type: EntityType | None = None
     country: str | None = None
     identifiers: tuple[str, ...] = ()
 
@@ -57,6 +66,7 @@ class ListIndex:
     """Finds the entries of all lists that a subject resembles."""
 
     def __init__(self, lists: Mapping[str, Iterable[Entry]]) -> None:
+        self._kinds = sorted(lists)
         self._aliases = [alias for kind, entries in lists.items() for alias in _aliases(kind, entries)]
         self._by_word = _by_word(self._aliases)
         self._weights = Weights(len(self._aliases), self._by_word)
@@ -71,26 +81,34 @@ class ListIndex:
         )
 
     def search(self, subject: Subject) -> tuple[Match, ...]:
-        """Return every entry that scores FLOOR or more, best first, each by its likest name."""
+        """Return every entry that scores FLOOR or more, best first, each by its likest name.
+
+        A name that cannot be compared with the lists comes last: whom it does resemble tells more.
+        """
         best: dict[tuple[str, str], Match] = {}
-        for match in (*self._identified(subject), *self._resembling(subject)):
+        scripts = by_script(subject.name)
+        found = (self._resembling(subject, name) for name in scripts if name)
+        for match in chain(self._identified(subject), *found):
             key = (match.list_kind, match.entry_id)
             if match.score >= FLOOR and (key not in best or best[key].score < match.score):
                 best[key] = match
-        return tuple(sorted(best.values(), key=lambda match: (-match.score, match.list_kind, match.entry_id)))
+        ranked = sorted(best.values(), key=lambda match: (-match.score, match.list_kind, match.entry_id))
+        return tuple(ranked) if scripts.readable else (*ranked, *map(_unread, self._kinds))
 
     def _identified(self, subject: Subject) -> Iterator[Match]:
         for identifier in subject.identifiers:
             for alias in self._by_identifier.get(identifier, ()):
                 yield _match(alias, CERTAIN, (f"same identifier {identifier}",))
 
-    def _resembling(self, subject: Subject) -> Iterator[Match]:
-        asked = words(subject.name)
-        person = subject.entity_type is EntityType.PERSON
-        behind = frozenset() if person else branch(asked)
+    def _resembling(self, subject: Subject, name: str) -> Iterator[Match]:
+        asked = words(name)
+        if not asked:
+            return
+        behind = branch(asked)
         for number in self._candidates(asked):
             alias = self._aliases[number]
-            additions = second_names(alias.name) if person else behind
+            kind = subject.entity_type or alias.entry.entity_type
+            additions = second_names(alias.name) if kind is EntityType.PERSON else behind
             comparison = compare(asked, alias.words, self._weights.of, additions)
             if comparison.score >= FLOOR:
                 yield self._weighed(subject, alias, comparison)
@@ -99,7 +117,7 @@ class ListIndex:
         features, score = [_agreement(comparison, self._weights)], comparison.score
         if comparison.left_out:
             features.append("often left out, so it counts less: " + ", ".join(comparison.left_out))
-        for cost, reason in _contradictions(subject, alias):
+        for cost, reason in _contradictions(subject, alias, comparison):
             score -= cost
             features.append(f"{reason}: -{cost}")
         return _match(alias, Decimal(max(score, 0.0)).quantize(Decimal("0.01")), tuple(features))
@@ -171,10 +189,10 @@ def _forms(word: str) -> set[str]:
     return forms
 
 
-def _contradictions(subject: Subject, alias: _Alias) -> Iterator[tuple[int, str]]:
+def _contradictions(subject: Subject, alias: _Alias, comparison: Comparison) -> Iterator[tuple[int, str]]:
     entry = alias.entry
-    if entry.entity_type is not subject.entity_type:
-        yield OTHER_TYPE[entry.entity_type], f"the listed one is a {entry.entity_type.lower()}"
+    if cost := _other_type(subject.entity_type, entry.entity_type, comparison):
+        yield cost, f"the listed one is a {entry.entity_type.lower()}"
     if subject.country and entry.countries and subject.country not in entry.countries:
         yield OTHER_COUNTRY, f"in {subject.country}, the listed one in {', '.join(entry.countries[:5])}"
     ours = {each for each in subject.identifiers if each.startswith("LEI:")}
@@ -183,6 +201,14 @@ def _contradictions(subject: Subject, alias: _Alias) -> Iterator[tuple[int, str]
         yield OTHER_LEI, "the listed one has another LEI"
     if alias.weak:
         yield WEAK_ALIAS, "the list calls this alias weak"
+
+
+def _other_type(ours: EntityType | None, theirs: EntityType, comparison: Comparison) -> int:
+    """Return what it costs that two are known to be of different kinds."""
+    if theirs in (PARTIES if ours is None else {ours}):
+        return 0
+    in_full = comparison.in_full and theirs in PARTIES
+    return OTHER_TYPE_IN_FULL if in_full else OTHER_TYPE[theirs]
 
 
 def _agreement(comparison: Comparison, weights: Weights) -> str:
@@ -196,6 +222,18 @@ def _in_words(pair: Pair, weights: Weights) -> str:
     if pair.likeness == 1:
         return f"{pair.theirs} ({kind})"
     return f"{pair.ours} like {pair.theirs} {pair.likeness:.2f} ({kind})"
+
+
+def _unread(list_kind: str) -> Match:
+    reason = "compared in its own letters alone, and most listed names are in Latin ones"
+    return Match(
+        list_kind=list_kind,
+        entry_id=UNREAD,
+        entry_digest="",
+        name=ANYBODY,
+        score=CERTAIN,
+        features=(reason,),
+    )
 
 
 def _match(alias: _Alias, score: Decimal, features: tuple[str, ...]) -> Match:

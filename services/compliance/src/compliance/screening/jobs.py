@@ -47,7 +47,7 @@ def _screen(parties: Sequence[Counterparty], lists: dict[str, str], index: ListI
 
 
 def subject_of(party: Counterparty) -> Subject:
-    """Return what to look for. Counterparties have an LEI, so they are organisations."""
+    """Return what to look for: a person or a firm, which reference data does not say."""
     return Subject(
         name=party.name, country=party.country, identifiers=(f"LEI:{party.lei}", f"BIC:{party.bic[:8]}")
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
-from compliance.screening.names import consonants, skeleton
+from compliance.screening.names import LEGAL_FORMS, PARTICLES, consonants, skeleton
 
 LESSER_SHARE = 0.65
 """Part of the score that the side with less of its weight paired decides."""
@@ -23,6 +23,9 @@ ALIKE_IN_WRITING = 0.55
 INITIAL = 0.7
 ADDITION = 0.2
 """Part of its weight that an addition counts with which found no partner: a branch's city, a second name."""
+
+HALF = 0.5
+"""Names of which one side found a partner for less of its weight do not agree in full, whatever is left out."""
 
 SURE_EVIDENCE = 9.0
 """Nats of shared weight above which a likeness needs no further evidence: one rare word or two less common."""
@@ -39,11 +42,15 @@ class Pair(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Likeness of two names, 0 to 100, and the pairs it comes from. left_out: additions without a partner."""
+    """Likeness of two names, 0 to 100, and the pairs it comes from. left_out: additions without a partner.
+
+    in_full: every word that tells one name from another found the very same one, apart from what was left out.
+    """
 
     score: float
     pairs: tuple[Pair, ...]
     left_out: tuple[str, ...]
+    in_full: bool
 
 
 @lru_cache(maxsize=4_000)
@@ -94,7 +101,8 @@ def compare(
     evidence = min(1.0, shared / SURE_EVIDENCE)
     whole = min(our_side.share_of_whole, their_side.share_of_whole)
     score = 100 * likeness_of_all * (evidence + (1 - evidence) * whole**2)
-    return Comparison(score, tuple(pairs), our_side.left_out + their_side.left_out)
+    in_full = lesser > HALF and our_side.in_full() and their_side.in_full()
+    return Comparison(score, tuple(pairs), our_side.left_out + their_side.left_out, in_full)
 
 
 class _Side:
@@ -113,6 +121,13 @@ class _Side:
         less = (1 - ADDITION) * sum(map(weigh, self.left_out))
         self.share_of_whole = found / total if total else 0.0
         self.share = found / (total - less) if total else 0.0
+        self._words, self._paired = words, paired
+
+    def in_full(self) -> bool:
+        """Tell whether each word that says anything found the very same one or is often left out."""
+        same = {word for word, likeness in self._paired if likeness == 1}
+        telling = set(self._words) - LEGAL_FORMS - PARTICLES
+        return bool(telling & same) and telling <= same.union(self.left_out)
 
 
 def _pair(ours: Sequence[str], theirs: Sequence[str], weigh: Weigh) -> list[Pair]:

@@ -58,7 +58,9 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: ShortText
-    entity_type: EntityType = EntityType.ORGANISATION
+    entity_type: Annotated[
+        EntityType | None, Field(description="None: a person or an organisation, nobody said which.")
+    ] = None
     country: Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166 alpha-2.")] | None = None
     lei: Lei | None = None
     bic: Bic | None = None

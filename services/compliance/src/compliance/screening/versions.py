@@ -32,16 +32,17 @@ def _turn(kind: ListKind) -> Any:
 async def add(unit: UnitOfWork, kind: ListKind, read: ReadList, as_of: date, actor: str) -> Row[Any]:
     """Keep a list as the newest version of its kind; return its row.
 
-    The very list that is loaded already is not added again: its row is returned. Raises OlderListError.
+    The very list that is loaded already is not added again, unless this release reads more out of its files than
+    the one that loaded it: its row is returned. Raises OlderListError.
     """
     await unit.connection.execute(_turn(kind))
     current = await _newest(unit.connection, kind)
-    if current is not None and current.digest == read.digest:
-        return current
-    if current is not None and as_of < current.as_of:
+    if current is not None and current.digest != read.digest and as_of < current.as_of:
         raise OlderListError(f"version {current.version} of {current.as_of} is loaded: {as_of} is older")
     before = {} if current is None else await _digests(unit.connection, current.list_id)
     after = {entry.entry_id: entry.digest for entry in read.entries}
+    if current is not None and current.digest == read.digest and before == after:
+        return current
     added = {
         "list_id": new_id(),
         "list_kind": kind,

@@ -1,9 +1,12 @@
 """The UN Security Council's consolidated list in XML.
 
-Format: https://www.un.org/sc/resources/sc-sanctions.xsd.
+Format: https://www.un.org/sc/resources/sc-sanctions.xsd. Names stand in the script of their bearers, too: in
+NAME_ORIGINAL_SCRIPT, and in aliases, alone or beside Latin letters (`Jin Tiesan (金铁三)`), of which the format says
+nothing.
 """
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from typing import cast
 
@@ -12,11 +15,13 @@ from lxml import etree
 from compliance.screening.domain import Alias, EntityType, Entry
 from compliance.screening.lists.countries import alpha2
 from compliance.screening.lists.files import UnreadableListError
+from compliance.screening.names import by_script
 
 FILE = "document"
 
 _NAME_PARTS = ("FIRST_NAME", "SECOND_NAME", "THIRD_NAME", "FOURTH_NAME")
 _NOT_A_NUMBER = re.compile(r"[^A-Z0-9]")
+_BETWEEN_SCRIPTS = re.compile(r";|\(?original script\)?:?")
 
 
 def read(content: bytes) -> tuple[list[Entry], date]:
@@ -64,11 +69,7 @@ def _entry(element: etree._Element, kind: EntityType) -> Entry:
     if not entry_id or not name:
         raise UnreadableListError(FILE, f"{element.tag} without DATAID or name", _line(element))
     prefix = str(element.tag)
-    names = dict.fromkeys([Alias(name=name)])
-    for alias in element.iterfind(f"{prefix}_ALIAS"):
-        text = _text(alias, "ALIAS_NAME")
-        if text:
-            names[Alias(name=text, weak=_text(alias, "QUALITY") == "Low")] = None
+    names = dict.fromkeys([Alias(name=name), *_aliases(element)])
     homes = [alpha2(_text(address, "COUNTRY")) for address in element.iterfind(f"{prefix}_ADDRESS")]
     homes += [alpha2(value.text or "") for value in element.iterfind("NATIONALITY/VALUE")]
     return Entry(
@@ -79,6 +80,35 @@ def _entry(element: etree._Element, kind: EntityType) -> Entry:
         identifiers=tuple(sorted(_passports(element))),
         programmes=(_text(element, "UN_LIST_TYPE"),),
     )
+
+
+def _aliases(element: etree._Element) -> Iterator[Alias]:
+    for name in _of_one_script(_text(element, "NAME_ORIGINAL_SCRIPT")):
+        yield Alias(name=name)
+    for alias in element.iterfind(f"{element.tag}_ALIAS"):
+        weak = _text(alias, "QUALITY") == "Low"
+        for name in _of_one_script(_text(alias, "ALIAS_NAME")):
+            yield Alias(name=name, weak=weak)
+
+
+def _of_one_script(text: str) -> Iterator[str]:
+    """Yield the names in a text that writes one in two scripts; any other text is one name."""
+    pieces = _BETWEEN_SCRIPTS.split(text) if "original script" in text or all(by_script(text)) else [text]
+    for piece in pieces:
+        scripts = by_script(piece)
+        for name in scripts if all(scripts) else (piece,):
+            if trimmed := _trimmed(name):
+                yield trimmed
+
+
+def _trimmed(name: str) -> str:
+    """Return a name without the punctuation and half of a pair of brackets that it was cut out with."""
+    name = name.lstrip(" ,;:-)").rstrip(" ,;:-(")
+    if name.count("(") > name.count(")"):
+        name = name.replace("(", "", 1)
+    elif name.count(")") > name.count("("):
+        name = "".join(name.rsplit(")", 1))
+    return " ".join(name.split())
 
 
 def _passports(element: etree._Element) -> set[str]:
