@@ -14,6 +14,7 @@ from backoffice_cli.demo.run import prepare_firm, prepare_platform, settle, trad
 from backoffice_cli.flow import record_of
 from backoffice_cli.platform import Stack
 from backoffice_cli.reconciliation.compare import compare
+from backoffice_cli.reconciliation.report import Report
 from backoffice_cli.stack.control import bring_down
 from backoffice_cli.stack.paths import description_of
 
@@ -55,18 +56,23 @@ def demo(
             settle(platform)
             snapshot = reconcile.read(platform)
             found = report.findings(platform, outcomes(snapshot), sent(record_of(folder)))
-            result = compare(snapshot)
+            ok = _tell(found, compare(snapshot), as_json=as_json)
         finally:
             if not (keep or description_of(folder).exists()):
                 say("Stopping the platform")
                 bring_down(folder)
+    if isinstance(platform, Stack) and not as_json:
+        console.print(_NEXT, highlight=False, markup=False, soft_wrap=True)
+    if not ok:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _tell(found: report.Findings, result: Report, *, as_json: bool) -> bool:
+    """Print what the demo came to and the reconciliation; return whether all of it is as it should be."""
     ok = result.ok and found.complete
     if as_json:
         print_json({"ok": ok, **report.document(found), "reconcile": reconcile.document(result)})
     else:
         report.show(found)
         reconcile.show(result)
-    if isinstance(platform, Stack) and not as_json:
-        console.print(_NEXT, highlight=False, markup=False, soft_wrap=True)
-    if not ok:
-        raise typer.Exit(Exit.FAILED)
+    return ok
