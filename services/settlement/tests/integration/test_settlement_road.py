@@ -344,6 +344,7 @@ async def test_at_the_end_of_the_settlement_date_what_is_unsettled_is_failing_on
 async def test_a_fail_ends_with_its_settlement(world: World) -> None:
     trade, instruction_id = await instructed(world)
     await world.day(a.closed(a.SETTLEMENT_DATE))
+    await world.day(a.opened(date(2024, 6, 5), version=3))
     batch = await world.csd(a.confirmation(instruction_id, effective=date(2024, 6, 5)))
 
     (event,) = batch.published

@@ -13,6 +13,7 @@ from settlement.advices.domain import (
     Cash,
     Confirmation,
     ContradictionError,
+    EarlyError,
     Status,
     StatusAdvice,
     apply_cancellation,
@@ -45,6 +46,7 @@ def instruction(**changes: object) -> Instruction:
         settlement_date=a.SETTLEMENT_DATE,
         quantity=Decimal(100),
         amount=Decimal("19404.50"),
+        latest_day=date(2024, 6, 6),
     )
     for name, value in changes.items():
         setattr(one, name, value)
@@ -362,6 +364,32 @@ def test_a_confirmation_that_contradicts_what_we_know_changes_nothing(
         apply_confirmation(one, confirmation(**changes))  # type: ignore[arg-type]  # as above
     assert one.settled_quantity == Decimal(0)
     assert one.settled_amount == Decimal(0)
+
+
+@pytest.mark.parametrize(
+    ("latest", "effective"),
+    [(None, date(2024, 6, 4)), (date(2024, 6, 4), date(2024, 6, 5)), (date(2024, 6, 4), date(2024, 6, 14))],
+)
+def test_a_confirmation_of_a_day_that_has_not_opened_is_early(latest: date | None, effective: date) -> None:
+    one = instruction(latest_day=latest)
+    with pytest.raises(EarlyError) as early:
+        apply_confirmation(one, confirmation(effective_date=effective))
+    assert early.value.effective_date == effective
+    assert (one.settled_quantity, one.parts) == (Decimal(0), {})
+
+
+def test_a_confirmation_of_a_day_out_of_sight_is_refused() -> None:
+    with pytest.raises(
+        ContradictionError, match="2024-06-15 has not come: the latest business day on US is 2024-06-04"
+    ):
+        apply_confirmation(
+            instruction(latest_day=date(2024, 6, 4)), confirmation(effective_date=date(2024, 6, 15))
+        )
+
+
+def test_what_contradicts_us_is_refused_at_once_however_early_it_is() -> None:
+    with pytest.raises(ContradictionError, match="ISIN"):
+        apply_confirmation(instruction(latest_day=None), confirmation(isin="US5949181045"))
 
 
 def test_the_last_part_leaves_nothing() -> None:

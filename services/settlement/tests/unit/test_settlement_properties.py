@@ -157,6 +157,8 @@ def instructed() -> MemoryWorld:
     world = MemoryWorld()
     for event in (a.captured(a.trade(TRADE)), a.confirmed(TRADE), a.cleared(TRADE)):
         world.take(event)
+    (instruction,) = world.case.settlement.instructions
+    instruction.latest_day = a.SETTLEMENT_DATE
     return world
 
 

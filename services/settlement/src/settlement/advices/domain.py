@@ -14,6 +14,18 @@ DIRECTION = {"BUY": "DBIT", "SELL": "CRDT"}
 """Whether the payment is taken from our cash account or put there (CdtDbtInd)."""
 
 
+MOST_DAYS_AHEAD = 10
+"""How far a confirmation may be ahead of the latest business day that we heard of: longer than markets ever close."""
+
+
+class EarlyError(Exception):
+    """A confirmation is of a business day that has not opened, as far as we heard: it has to wait for it."""
+
+    def __init__(self, effective_date: date) -> None:
+        super().__init__(f"business day {effective_date} has not opened yet")
+        self.effective_date = effective_date
+
+
 class ContradictionError(Exception):
     """An advice cannot be true of the instruction as we know it. The text says what contradicts what."""
 
@@ -140,7 +152,7 @@ def apply_cancellation(instruction: Instruction, advice: CancellationAdvice) -> 
 def apply_confirmation(instruction: Instruction, confirmation: Confirmation) -> bool:
     """Settle what the CSD confirmed; False when this very confirmation was taken before.
 
-    Raises ContradictionError.
+    Raises ContradictionError, and EarlyError when nothing contradicts it but its day has not opened.
     """
     _check_terms(instruction, confirmation)
     known = instruction.parts.get(confirmation.csd_reference)
@@ -150,6 +162,7 @@ def apply_confirmation(instruction: Instruction, confirmation: Confirmation) -> 
     _check_open(instruction)
     _check_quantities(instruction, confirmation)
     _check_amounts(instruction, confirmation)
+    _check_day(instruction, confirmation)
     instruction.parts[confirmation.csd_reference] = confirmation.part
     instruction.settled_quantity += confirmation.settled_quantity
     instruction.settled_amount += confirmation.settled_amount
@@ -296,6 +309,19 @@ def _check_pro_rata(instruction: Instruction, confirmation: Confirmation) -> Non
             f"{paid} {instruction.currency} paid for {quantity} so far is not pro rata of {instruction.amount} for"
             f" {instruction.quantity}, which is {round(share / Fraction(unit)) * unit}"
         )
+
+
+def _check_day(instruction: Instruction, confirmation: Confirmation) -> None:
+    """A CSD settles on a business day that has begun; we may hear of that later than of the settlement."""
+    latest, effective = instruction.latest_day, confirmation.effective_date
+    if latest is not None and effective <= latest:
+        return
+    if latest is not None and (effective - latest).days > MOST_DAYS_AHEAD:
+        raise ContradictionError(
+            f"effective date {effective} has not come: the latest business day on {instruction.settlement_calendar} is"
+            f" {latest}, and the next is never more than {MOST_DAYS_AHEAD} days away"
+        )
+    raise EarlyError(effective)
 
 
 def _same(what: str, ours: str, theirs: str) -> None:

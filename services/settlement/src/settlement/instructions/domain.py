@@ -66,6 +66,8 @@ class Instruction(msgspec.Struct, eq=False):
 
     number: 1, 2, 3… per trade. *_at: CSD's time of the advice that set the status. failed_on: intended settlement date
     once it passed unsettled, for ever; failing: whether that is still so. parts: what settled, by the CSD's reference.
+    latest_day: the latest business day that opened on its calendar, as far as we heard. advices_wait: some of the CSD's
+    wait for a later one.
     """
 
     instruction_id: str
@@ -100,6 +102,8 @@ class Instruction(msgspec.Struct, eq=False):
     failed_on: date | None = None
     settled_on: date | None = None
     version: int = 1
+    latest_day: date | None = None
+    advices_wait: bool = False
     parts: dict[str, Part] = {}
 
     @property

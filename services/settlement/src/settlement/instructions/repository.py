@@ -49,8 +49,14 @@ _PROGRESS = (
     "settled_on",
 )
 _COLUMNS = ", ".join((*_TERMS, *_PROGRESS, "version")).replace("trade_id", "trade_id::text", 1)
+# Both are subqueries for the sake of the event path: no further statement, and next to nothing while none waits.
+_LATEST_DAY = "(SELECT max(business_date) FROM business_day WHERE calendar = instruction.settlement_calendar)"
+_ADVICES_WAIT = (
+    "instruction.instruction_id IN (SELECT early_advice.instruction_id FROM early_advice) AS advices_wait"
+)
 _OF_TRADES = text(
-    f"SELECT {_COLUMNS} FROM instruction WHERE trade_id = ANY(CAST(:ids AS uuid[])) ORDER BY trade_id, number"  # noqa: S608 - constants
+    f"SELECT {_COLUMNS}, {_LATEST_DAY} AS latest_day, {_ADVICES_WAIT} FROM instruction"  # noqa: S608 - constants
+    " WHERE trade_id = ANY(CAST(:ids AS uuid[])) ORDER BY trade_id, number"
 )
 _CONFIRMED = text(
     "SELECT instruction_id, csd_reference, settled_quantity, settled_amount, effective_date FROM confirmation"
