@@ -27,6 +27,7 @@ from backoffice_events.ids import new_id
 from backoffice_events.messaging import Batch, ConsumerSpec
 from backoffice_events.records import Record
 from settlement.advices.handlers import CONSUMER as ADVICES
+from settlement.business_days.handlers import CONSUMER as BUSINESS_DAYS
 from settlement.processes.handlers import CONSUMER as FACTS
 from simulators.csd.behaviour import Behaviour, Phase, Rates
 from simulators.csd.depository import Depository
@@ -123,6 +124,8 @@ async def run(folder: Path, trades: int, size: int) -> dict[str, float]:
     port = int(shared_server("postgres", folder, os.getpid())["port"])
     migrated = Migrated(PostgresServer(port), folder)
     engine = engine_for(await migrated(ROOT / "services/settlement/migrations"))
+    async with engine.begin() as connection:
+        await BUSINESS_DAYS.handle(Batch.of(connection, [sample.opened(sample.SETTLEMENT_DATE)]))
     await measure(engine, min(trades, 1000), size)
     found = await measure(engine, trades, size)
     await engine.dispose()

@@ -171,20 +171,28 @@ def confirmation(
     reference: str = "CSD-1",
     quantity: str = "100",
     amount: str = "19404.50",
-    previously: str | None = None,
-    remaining: str | None = None,
+    previously: tuple[str, str] | None = None,
+    remaining: tuple[str, str] | None = None,
     partial: str | None = None,
+    intended: date | None = None,
     effective: date = SETTLEMENT_DATE,
     movement: str = "RECE",
+    direction: str | None = None,
     isin: str = ISIN,
     currency: str = "USD",
     unit: str = "Unit",
 ) -> CsdSettlementConfirmed:
-    """Return a sese.025."""
+    """Return a sese.025. previously, remaining: quantity and amount."""
+    direction = direction or ("DBIT" if movement == "RECE" else "CRDT")
+
+    def cash(name: str, amount: str) -> str:
+        return f'<{name}><Amt Ccy="{currency}">{amount}</Amt><CdtDbtInd>{direction}</CdtDbtInd></{name}>'
+
+    totals = (("PrevslySttld", previously), ("RmngToBeSttld", remaining))
+    quantities = [f"<{name}Qty><{unit}>{total[0]}</{unit}></{name}Qty>" for name, total in totals if total]
+    amounts = [cash(f"{name}Amt", total[1]) for name, total in totals if total]
+    date_intended = f"<SttlmDt><Dt><Dt>{intended}</Dt></Dt></SttlmDt>" if intended else ""
     params = f"<AddtlParams><PrtlSttlm>{partial}</PrtlSttlm></AddtlParams>" if partial else ""
-    before = f"<PrevslySttldQty><{unit}>{previously}</{unit}></PrevslySttldQty>" if previously else ""
-    after = f"<RmngToBeSttldQty><{unit}>{remaining}</{unit}></RmngToBeSttldQty>" if remaining else ""
-    direction = "DBIT" if movement == "RECE" else "CRDT"
     return CsdSettlementConfirmed(
         message_id=instruction_id,
         document=(
@@ -192,13 +200,40 @@ def confirmation(
             f"<TxIdDtls><AcctOwnrTxId>{instruction_id}</AcctOwnrTxId>"
             f"<MktInfrstrctrTxId>{reference}</MktInfrstrctrTxId>"
             f"<SctiesMvmntTp>{movement}</SctiesMvmntTp><Pmt>APMT</Pmt></TxIdDtls>{params}"
-            f"<TradDtls><FctvSttlmDt><Dt><Dt>{effective}</Dt></Dt></FctvSttlmDt></TradDtls>"
+            f"<TradDtls>{date_intended}<FctvSttlmDt><Dt><Dt>{effective}</Dt></Dt></FctvSttlmDt></TradDtls>"
             f"<FinInstrmId><ISIN>{isin}</ISIN></FinInstrmId>"
-            f"<QtyAndAcctDtls><SttldQty><Qty><{unit}>{quantity}</{unit}></Qty></SttldQty>{before}{after}"
-            "</QtyAndAcctDtls><SttlmParams><SctiesTxTp><Cd>TRAD</Cd></SctiesTxTp></SttlmParams>"
-            f'<SttldAmt><Amt Ccy="{currency}">{amount}</Amt><CdtDbtInd>{direction}</CdtDbtInd></SttldAmt>'
-            "</SctiesSttlmTxConf></Document>"
+            f"<QtyAndAcctDtls><SttldQty><Qty><{unit}>{quantity}</{unit}></Qty></SttldQty>"
+            f"{''.join((*quantities, *amounts))}</QtyAndAcctDtls>"
+            "<SttlmParams><SctiesTxTp><Cd>TRAD</Cd></SctiesTxTp></SttlmParams>"
+            f"{cash('SttldAmt', amount)}</SctiesSttlmTxConf></Document>"
         ).encode(),
+    )
+
+
+def part(
+    instruction_id: str,
+    quantity: str,
+    amount: str,
+    *,
+    before: tuple[str, str] = ("0", "0"),
+    reference: str = "P1",
+    effective: date = SETTLEMENT_DATE,
+) -> CsdSettlementConfirmed:
+    """Return the sese.025 of a part of 100 for 19404.50, with its running totals."""
+    whole = (Decimal(100), Decimal("19404.50"))
+    left = [
+        total - Decimal(was) - Decimal(now)
+        for total, was, now in zip(whole, before, (quantity, amount), strict=True)
+    ]
+    return confirmation(
+        instruction_id,
+        reference=reference,
+        quantity=quantity,
+        amount=amount,
+        previously=before,
+        remaining=(f"{left[0]}", f"{left[1]}"),
+        partial="PAIN" if left[0] else "PARC",
+        effective=effective,
     )
 
 

@@ -8,8 +8,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from backoffice_events.cloudevents import decode
 from backoffice_events.contracts.base import Event
-from backoffice_events.messaging import Batch, ConsumerSpec
+from backoffice_events.contracts.settlement import SETTLEMENT_INSTRUCTIONS
+from backoffice_events.messaging import Batch, ConsumerSpec, UnitOfWork
+from settlement.advices.early import take_due
 from settlement.advices.handlers import CONSUMER as ADVICES
 from settlement.business_days.handlers import CONSUMER as BUSINESS_DAYS
 from settlement.processes.handlers import CONSUMER as FACTS
@@ -35,6 +38,14 @@ class World:
 
     async def day(self, *events: Event) -> Batch:
         return await self._take(BUSINESS_DAYS, events)
+
+    async def due(self) -> list[Event]:
+        """Take the advices that waited for a business day which has opened; return what settlement published."""
+        async with self.engine.begin() as connection:
+            unit = UnitOfWork(connection, now=datetime(2024, 6, 4, 8, tzinfo=UTC), source="urn:test")
+            await take_due(unit)
+            sent = [each.record for each in await unit.flush()]
+        return [decode(record).event for record in sent if record.topic == SETTLEMENT_INSTRUCTIONS.name]
 
     async def take_on(self, connection: AsyncConnection, *events: Event) -> Batch:
         """Take facts in a transaction that somebody else commits."""

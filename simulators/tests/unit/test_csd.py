@@ -146,6 +146,18 @@ def test_a_part_settles_on_the_date_and_the_rest_later() -> None:
     assert before.number("RmngToBeSttldAmt") == second.number("SttldAmt")
 
 
+@pytest.mark.parametrize("amount", ["1000", "1000.5", "999.99"])
+def test_a_part_is_paid_for_to_the_cent_however_round_the_whole_is(amount: str) -> None:
+    """Our messages leave zeros at the end out: they say nothing of the currency's minor unit."""
+    depository = csd(partial=ALL)
+    depository.instruct("i1", instruction(quantity="7", amount=amount))
+    (first,) = [one for one in run_days(depository, 1) if isinstance(one.advice, CsdSettlementConfirmed)]
+    part = read(first.advice.document, MessageType.CONFIRMATION)
+    settled = part.component("QtyAndAcctDtls").number("SttldQty")
+    share = Decimal(amount) * settled / 7
+    assert abs(part.number("SttldAmt") - share) <= Decimal("0.005")
+
+
 def test_one_unit_cannot_settle_in_parts() -> None:
     depository = csd(partial=ALL)
     said = depository.instruct("i1", instruction(quantity="1")) + run_days(depository, 6)

@@ -1,8 +1,10 @@
 """The settlement service: `python -m settlement.main all|api|worker|migrate`."""
 
+from datetime import timedelta
 from pathlib import Path
 
-from backoffice_chassis import Clock, Service, ServiceSettings, SystemClock, measuring, run
+from backoffice_chassis import Clock, PeriodicJob, Service, ServiceSettings, SystemClock, measuring, run
+from settlement.advices.early import take_due
 from settlement.advices.handlers import CONSUMER as ADVICES
 from settlement.business_days.handlers import CONSUMER as BUSINESS_DAYS
 from settlement.controls.api import router as controls
@@ -15,6 +17,8 @@ from settlement.processes.api import router as settlements
 from settlement.processes.handlers import CONSUMER as FACTS
 from settlement.processes.tables import SEALED
 
+EVERY_SECOND = timedelta(seconds=1)
+
 
 def build(settings: ServiceSettings, clock: Clock) -> Service:
     """Put the service together."""
@@ -26,7 +30,10 @@ def build(settings: ServiceSettings, clock: Clock) -> Service:
         routers=[settlements, instructions, exceptions, control_totals, controls],
         consumers=[FACTS, ADVICES, BUSINESS_DAYS],
         sealed=[SEALED, SEALED_HISTORY],
-        jobs=[measuring("what is open", measure)],
+        jobs=[
+            PeriodicJob("take advices whose business day has opened", EVERY_SECOND, take_due),
+            measuring("what is open", measure),
+        ],
         migrations=Path(__file__).parents[2] / "migrations",
         clock=clock,
     )

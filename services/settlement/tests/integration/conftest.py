@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import settlement_samples as a
 from settlement_world import World
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,5 +21,8 @@ async def engine(migrated_database: Callable[[Path], Awaitable[str]]) -> AsyncIt
 
 
 @pytest.fixture
-def world(engine: AsyncEngine) -> World:
-    return World(engine)
+async def world(engine: AsyncEngine) -> World:
+    """The service on the settlement date of the samples: it has opened."""
+    world = World(engine)
+    await world.day(a.opened(a.SETTLEMENT_DATE))
+    return world

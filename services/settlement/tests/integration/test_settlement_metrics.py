@@ -6,6 +6,7 @@ import msgspec
 import pytest
 import settlement_samples as a
 from settlement_world import World
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.messaging import UnitOfWork
@@ -46,7 +47,8 @@ async def test_trades_on_their_way_are_counted_by_state_and_the_unconfirmed_by_a
     assert counted(UNCONFIRMED) == {("UNCONFIRMED", "2-4"): 2, ("MISMATCHED", "2-4"): 1}
 
 
-async def test_fails_are_counted_by_the_csds_reason_and_by_age_until_they_settle(world: World) -> None:
+async def test_fails_are_counted_by_the_csds_reason_and_by_age_until_they_settle(engine: AsyncEngine) -> None:
+    world = World(engine)
     lacking, odd, unmatched = [await instructed(world, a.trade()) for _ in range(3)]
     await world.csd(
         a.status_advice(lacking, a.ACCEPTED + a.MATCHED + a.pending("LACK")),
@@ -73,7 +75,8 @@ async def test_that_nothing_is_open_is_told_as_0(world: World) -> None:
         assert counted(gauge) == {}
 
 
-async def test_before_its_settlement_date_an_exception_is_not_due(world: World) -> None:
+async def test_before_its_settlement_date_an_exception_is_not_due(engine: AsyncEngine) -> None:
+    world = World(engine)
     await world.day(a.opened(a.TRADE_DATE))
     await world.csd(a.status_advice(await instructed(world, a.trade()), a.ACCEPTED + a.UNMATCHED))
     await measured(world)

@@ -166,18 +166,8 @@ async def test_a_refused_cancellation_calls_a_person_until_it_no_longer_matters(
 
 async def test_parts_add_up_and_are_published_in_sequence(world: World) -> None:
     trade, instruction_id = await instructed(world)
-    first = a.confirmation(
-        instruction_id, reference="P1", quantity="60", amount="11642.70", remaining="40", partial="PAIN"
-    )
-    rest = a.confirmation(
-        instruction_id,
-        reference="P2",
-        quantity="40",
-        amount="7761.80",
-        previously="60",
-        remaining="0",
-        partial="PARC",
-    )
+    first = a.part(instruction_id, "60", "11642.70")
+    rest = a.part(instruction_id, "40", "7761.80", before=("60", "11642.70"), reference="P2")
     one = await world.csd(first)
     assert (await world.settlement(trade.trade_id)).state == "PARTIALLY_SETTLED"
     again = await world.csd(first, rest)
@@ -189,6 +179,30 @@ async def test_parts_add_up_and_are_published_in_sequence(world: World) -> None:
     assert (part.remaining_amount, last.remaining_amount) == (Decimal("7761.80"), Decimal(0))
     assert part.settled_quantity + last.settled_quantity == Decimal(100)
     assert (await world.settlement(trade.trade_id)).state == "SETTLED"
+
+
+async def test_a_reference_that_comes_again_later_is_held_against_what_was_taken_under_it(
+    world: World,
+) -> None:
+    _, instruction_id = await instructed(world)
+    await world.csd(a.part(instruction_id, "60", "11642.70"))
+    assert not (await world.csd(a.part(instruction_id, "60", "11642.70"))).refused
+
+    batch = await world.csd(a.part(instruction_id, "70", "1.00"))
+    (refusal,) = batch.refused
+    assert "P1 confirms 70 for 1.00 on 2024-06-04; it was taken as 60 for 11642.70" in refusal.reason
+
+
+async def test_the_minor_unit_of_an_amount_survives_the_database(world: World) -> None:
+    _, instruction_id = await instructed(world, a.trade(net_amount=Decimal("19400.00")))
+    totals = {"previously": ("0", "0.00"), "remaining": ("67", "12998.00"), "partial": "PAIN"}
+    batch = await world.csd(a.confirmation(instruction_id, quantity="33", amount="6402.00", **totals))
+    assert not batch.refused
+    totals = {"previously": ("33", "6402.00"), "remaining": ("66", "12804.01"), "partial": "PAIN"}
+    batch = await world.csd(
+        a.confirmation(instruction_id, reference="P2", quantity="1", amount="193.99", **totals)
+    )
+    assert not batch.refused
 
 
 async def test_over_settlement_is_refused_and_the_rest_of_the_batch_is_taken(world: World) -> None:
@@ -265,8 +279,7 @@ async def test_a_remainder_that_the_csd_closed_calls_a_person_since_nothing_will
     world: World, asked: bool
 ) -> None:
     trade, instruction_id = await instructed(world)
-    part = {"quantity": "40", "amount": "7761.80", "remaining": "60", "partial": "PAIN"}
-    await world.csd(a.confirmation(instruction_id, **part))
+    await world.csd(a.part(instruction_id, "40", "7761.80"))
     if asked:
         await world.facts(a.mismatched(trade.trade_id))
         await world.csd(a.cancellation_advice(instruction_id))
@@ -331,6 +344,7 @@ async def test_at_the_end_of_the_settlement_date_what_is_unsettled_is_failing_on
 async def test_a_fail_ends_with_its_settlement(world: World) -> None:
     trade, instruction_id = await instructed(world)
     await world.day(a.closed(a.SETTLEMENT_DATE))
+    await world.day(a.opened(date(2024, 6, 5), version=3))
     batch = await world.csd(a.confirmation(instruction_id, effective=date(2024, 6, 5)))
 
     (event,) = batch.published
@@ -372,7 +386,7 @@ async def test_a_fail_ends_with_its_cancellation(world: World) -> None:
 
 async def test_a_part_that_settled_leaves_the_rest_failing(world: World) -> None:
     _, instruction_id = await instructed(world)
-    await world.csd(a.confirmation(instruction_id, quantity="60", amount="11642.70", partial="PAIN"))
+    await world.csd(a.part(instruction_id, "60", "11642.70"))
     batch = await world.day(a.closed(a.SETTLEMENT_DATE))
 
     (event,) = batch.published

@@ -158,7 +158,7 @@ def documents() -> list[tuple[MessageType, bytes, Any]]:
         a.pending("LACK"),
         a.failing("CLAC"),
     )
-    part = a.confirmation("i", quantity="40", amount="7761.8", previously="60", remaining="0", partial="PARC")
+    part = a.part("i", "40", "7761.8", before=("60", "11642.7"))
     return [
         *[
             (MessageType.STATUS_ADVICE, a.status_advice("i", s).document, read_status_advice)

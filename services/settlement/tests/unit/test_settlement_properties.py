@@ -1,21 +1,23 @@
 """What holds for every history: any interleaving of topics, any moment of the CSD's answers, any split into parts."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, ROUND_UP, Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import settlement_samples as a
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.csd import CsdCancellationRequested, CsdInstructionSent
 from backoffice_events.contracts.settlement import InstructionSettled
 from backoffice_events.contracts.trading import TradeConfirmed
 from backoffice_events.messaging import Batch
-from settlement.advices.domain import Confirmation, ContradictionError, apply_confirmation
+from settlement.advices.domain import Cash, Confirmation, ContradictionError, apply_confirmation
 from settlement.advices.handlers import take_advice
 from settlement.instructions.domain import ZERO
 from settlement.processes.case import Case
@@ -155,6 +157,8 @@ def instructed() -> MemoryWorld:
     world = MemoryWorld()
     for event in (a.captured(a.trade(TRADE)), a.confirmed(TRADE), a.cleared(TRADE)):
         world.take(event)
+    (instruction,) = world.case.settlement.instructions
+    instruction.latest_day = a.SETTLEMENT_DATE
     return world
 
 
@@ -181,35 +185,55 @@ def test_no_sequence_of_statuses_settles_anything(statuses: list[str]) -> None:
     assert not any(isinstance(event, InstructionSettled) for event, _ in world.case.outgoing)
 
 
-def parts_of(cuts: Sequence[int]) -> list[Confirmation]:
-    """Split 100 units and 19404.50 at the cuts; money pro rata to the cent, the last part takes the rest."""
+TOTAL = Decimal("19404.50")
+CENT = Decimal("0.01")
+ROUNDINGS = (ROUND_HALF_UP, ROUND_HALF_EVEN, ROUND_DOWN, ROUND_UP)
+
+
+def usd(amount: Decimal) -> Cash:
+    return Cash(amount, "USD", "DBIT")
+
+
+def parts_of(cuts: Sequence[int], rounding: str = ROUND_HALF_UP) -> list[Confirmation]:
+    """Split 100 units and the total at the cuts; money pro rata, each part rounded alone, the last takes the rest."""
     edges = [0, *sorted(set(cuts)), 100]
-    total = Decimal("19404.50")
-    paid = [(total * edge / 100).quantize(Decimal("0.01")) for edge in edges]
-    return [
-        Confirmation(
-            instruction_id="i",
-            csd_reference=f"P{number}",
-            movement="RECE",
-            isin=a.ISIN,
-            currency="USD",
-            in_face_amount=False,
-            settled_quantity=Decimal(edges[number + 1] - edges[number]),
-            settled_amount=paid[number + 1] - paid[number],
-            effective_date=a.SETTLEMENT_DATE,
-            partial="PARC" if edges[number + 1] == 100 else "PAIN",
-            previously_settled_quantity=Decimal(edges[number]),
-            remaining_quantity=Decimal(100 - edges[number + 1]),
+    parts: list[Confirmation] = []
+    before = ZERO
+    for number, (start, end) in enumerate(pairwise(edges)):
+        left = TOTAL - before
+        share = (TOTAL * (end - start) / 100).quantize(CENT, rounding)
+        paid = left if end == 100 else min(share, left)
+        parts.append(
+            Confirmation(
+                instruction_id="i",
+                csd_reference=f"P{number}",
+                movement="RECE",
+                isin=a.ISIN,
+                currency="USD",
+                direction="DBIT",
+                in_face_amount=False,
+                settled_quantity=Decimal(end - start),
+                settled_amount=paid,
+                effective_date=a.SETTLEMENT_DATE,
+                settlement_date=a.SETTLEMENT_DATE,
+                partial="PARC" if end == 100 else "PAIN",
+                previously_settled_quantity=Decimal(start),
+                remaining_quantity=Decimal(100 - end),
+                previously_settled_amount=usd(before),
+                remaining_amount=usd(left - paid),
+            )
         )
-        for number in range(len(edges) - 1)
-    ]
+        before += paid
+    return parts
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(st.integers(1, 99), max_size=5), st.data())
-def test_parts_sum_to_the_instruction_whatever_is_repeated(cuts: list[int], data: st.DataObject) -> None:
+@given(st.lists(st.integers(1, 99), max_size=30), st.sampled_from(ROUNDINGS), st.data())
+def test_parts_sum_to_the_instruction_however_they_are_rounded_and_whatever_is_repeated(
+    cuts: list[int], rounding: str, data: st.DataObject
+) -> None:
     (instruction,) = instructed().case.settlement.instructions
-    parts = parts_of(cuts)
+    parts = parts_of(cuts, rounding)
     taken = ZERO
     for number, part in enumerate(parts):
         assert apply_confirmation(instruction, part)
@@ -219,7 +243,53 @@ def test_parts_sum_to_the_instruction_whatever_is_repeated(cuts: list[int], data
         assert instruction.settled_quantity == taken
 
     assert instruction.settled
-    assert instruction.remaining_amount == ZERO
+    assert instruction.settled_amount == TOTAL
+
+
+@st.composite
+def tampered(draw: st.DrawFn, part: Confirmation) -> Confirmation:
+    """Return a confirmation that says one thing otherwise."""
+    more = draw(st.decimals("0.00001", 1000, places=5)) * draw(st.sampled_from([1, -1]))
+    days = timedelta(days=draw(st.integers(1, 400)))
+    otherwise: dict[str, Any] = {
+        "movement": "DELI",
+        "isin": "US5949181045",
+        "currency": "EUR",
+        "direction": "CRDT",
+        "in_face_amount": True,
+        "settled_quantity": part.settled_quantity + more,
+        "settled_amount": part.settled_amount + more,
+        "effective_date": part.effective_date - days,
+        "settlement_date": a.SETTLEMENT_DATE + days,
+        "partial": "PAIN" if part.partial == "PARC" else "PARC",
+        "previously_settled_quantity": (part.previously_settled_quantity or ZERO) + more,
+        "remaining_quantity": (part.remaining_quantity or ZERO) + more,
+    }
+    for name in ("previously_settled_amount", "remaining_amount"):
+        cash = getattr(part, name)
+        changed = {"amount": cash.amount + more, "currency": "EUR", "direction": "CRDT"}
+        field = draw(st.sampled_from(sorted(changed)))
+        otherwise[name] = replace(cash, **{field: changed[field]})
+    name = draw(st.sampled_from(sorted(otherwise)))
+    return replace(part, **{name: otherwise[name]})
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.integers(1, 99), max_size=4), st.data())
+def test_a_confirmation_with_any_field_tampered_with_is_refused(cuts: list[int], data: st.DataObject) -> None:
+    (instruction,) = instructed().case.settlement.instructions
+    parts = parts_of(cuts)
+    wrong = data.draw(st.integers(0, len(parts) - 1))
+    for part in parts[:wrong]:
+        apply_confirmation(instruction, part)
+    before = (instruction.settled_quantity, instruction.settled_amount, dict(instruction.parts))
+
+    with pytest.raises(ContradictionError):
+        apply_confirmation(instruction, data.draw(tampered(parts[wrong])))
+    assert (instruction.settled_quantity, instruction.settled_amount, instruction.parts) == before
+    for part in parts[wrong:]:
+        assert apply_confirmation(instruction, part)
+    assert instruction.settled
 
 
 @settings(max_examples=80, deadline=None)

@@ -6,10 +6,12 @@ Not from its id, which its sender draws anew in every run: two runs with the sam
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, Decimal
 from enum import IntEnum, StrEnum
 from hashlib import blake2b
 from typing import NamedTuple
+
+from simulators.money import rounded
 
 _SCALE = 2**32
 
@@ -210,11 +212,9 @@ def _partial(instruction: Instruction, dice: bytes) -> Plan:
 
 
 def _pro_rata(instruction: Instruction, part: Decimal) -> Decimal:
-    """Return the money for a part, in the unit that the whole is given in; rounded half up, the rest takes the rest."""
-    exponent = instruction.amount.as_tuple().exponent
-    unit = Decimal(1).scaleb(min(int(exponent), 0))
+    """Return the money for a part in the currency's minor unit; rounded half up, the rest takes the rest."""
     share = instruction.amount * part / instruction.quantity
-    return min(share.quantize(unit, ROUND_HALF_UP), instruction.amount)
+    return min(rounded(share, instruction.currency), instruction.amount)
 
 
 def later(day: date, weekdays: int) -> date:

@@ -1,6 +1,10 @@
-"""The CSD's advices: read, checked against what we know, and applied; what cannot be true is a dead letter."""
+"""The CSD's advices: read, checked against what we know, and applied.
+
+What cannot be true is a dead letter; what is not true yet, as far as we heard, waits for its business day.
+"""
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 from backoffice_events.contracts.csd import CsdCancellationAdvised, CsdSettlementConfirmed, CsdStatusAdvised
@@ -10,6 +14,7 @@ from settlement.advices.domain import (
     CancellationAdvice,
     Confirmation,
     ContradictionError,
+    EarlyError,
     Status,
     StatusAdvice,
     apply_cancellation,
@@ -17,6 +22,7 @@ from settlement.advices.domain import (
     apply_status,
 )
 from settlement.advices.messages import read_cancellation_advice, read_confirmation, read_status_advice
+from settlement.advices.repository import Early, keep
 from settlement.instructions.domain import CLOSING, Instruction
 from settlement.processes import repository
 from settlement.processes.case import Case
@@ -38,27 +44,49 @@ _UNTRUE = (InvalidDocumentError, ContradictionError)
 async def take_advices(batch: Batch) -> None:
     """Apply a batch of advices, each instruction's in order, and refuse what cannot be true.
 
-    What comes behind a refused one of its instruction is left alone: it will be handed over again after it.
+    What comes behind a refused one of its instruction is left alone: it will be handed over again after it. What comes
+    behind one that waits for its business day waits with it.
     """
     keys = {received.key for received in batch.events}
     cases = await cases_of(batch, await repository.lock_by_instruction(batch.connection, keys))
-    owners = {one.instruction_id: case for case in cases.values() for one in case.settlement.instructions}
+    sent = [(one, case) for case in cases.values() for one in case.settlement.instructions]
+    owners = {one.instruction_id: case for one, case in sent}
+    waiting = {one.instruction_id for one, _ in sent if one.advices_wait}
     refused: set[str] = set()
+    early: list[Early] = []
     for received in batch.events:
         if received.key in refused:
+            continue
+        if received.key in waiting:
+            early.append(Early(received))
             continue
         try:
             take_advice(owners.get(received.key), received)
         except _UNTRUE as error:
             refused.add(received.key)
             batch.refuse(received, str(error))
+        except EarlyError as error:
+            waiting.add(received.key)
+            early.append(_early(owners[received.key], received, error.effective_date))
     await write(batch, list(cases.values()))
+    await keep(batch.connection, early, batch.now)
+
+
+def _early(case: Case, received: Received[Any], effective_date: date) -> Early:
+    case.note(
+        "AWAITS_BUSINESS_DAY",
+        received,
+        instruction_id=received.key,
+        message="sese.025.001.11",
+        effective_date=effective_date.isoformat(),
+    )
+    return Early(received, effective_date)
 
 
 def take_advice(case: Case | None, received: Received[Any]) -> None:
     """Apply one advice to the settlement that its instruction belongs to, and do what follows from it.
 
-    Raises InvalidDocumentError and ContradictionError, before anything changed.
+    Raises InvalidDocumentError, ContradictionError and EarlyError, before anything changed.
     """
     advice = _READERS[type(received.event)](received.event.document)
     if advice.instruction_id != received.key:

@@ -53,11 +53,21 @@ REFUSED_CANCELLATION = frozenset({Cancellation.DEND, Cancellation.REJT})
 CLOSING = frozenset({Processing.REJT, Processing.CAND})
 
 
+class Part(msgspec.Struct, frozen=True):
+    """What is kept of one settlement that the CSD confirmed: of a part, or of the whole."""
+
+    quantity: Decimal
+    amount: Decimal
+    effective_date: date
+
+
 class Instruction(msgspec.Struct, eq=False):
     """One instruction: the trade version's terms as they were sent, and where it stands.
 
     number: 1, 2, 3… per trade. *_at: CSD's time of the advice that set the status. failed_on: intended settlement date
-    once it passed unsettled, for ever; failing: whether that is still so.
+    once it passed unsettled, for ever; failing: whether that is still so. parts: what settled, by the CSD's reference.
+    latest_day: the latest business day that opened on its calendar, as far as we heard. advices_wait: some of the CSD's
+    wait for a later one.
     """
 
     instruction_id: str
@@ -92,7 +102,9 @@ class Instruction(msgspec.Struct, eq=False):
     failed_on: date | None = None
     settled_on: date | None = None
     version: int = 1
-    csd_references: set[str] = set()
+    latest_day: date | None = None
+    advices_wait: bool = False
+    parts: dict[str, Part] = {}
 
     @property
     def remaining_quantity(self) -> Decimal:

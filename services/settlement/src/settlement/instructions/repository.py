@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_events.messaging import bulk
 from settlement.advices.domain import Confirmation
-from settlement.instructions.domain import ZERO, Instruction
+from settlement.instructions.domain import ZERO, Instruction, Part
 from settlement.instructions.tables import confirmation, instruction
 
 _TERMS = (
@@ -49,32 +49,39 @@ _PROGRESS = (
     "settled_on",
 )
 _COLUMNS = ", ".join((*_TERMS, *_PROGRESS, "version")).replace("trade_id", "trade_id::text", 1)
-_OF_TRADES = text(
-    f"SELECT {_COLUMNS} FROM instruction WHERE trade_id = ANY(CAST(:ids AS uuid[])) ORDER BY trade_id, number"  # noqa: S608 - constants
+# Both are subqueries for the sake of the event path: no further statement, and next to nothing while none waits.
+_LATEST_DAY = "(SELECT max(business_date) FROM business_day WHERE calendar = instruction.settlement_calendar)"
+_ADVICES_WAIT = (
+    "instruction.instruction_id IN (SELECT early_advice.instruction_id FROM early_advice) AS advices_wait"
 )
-_REFERENCES = text(
-    "SELECT instruction_id, csd_reference FROM confirmation WHERE instruction_id = ANY(CAST(:ids AS text[]))"
+_OF_TRADES = text(
+    f"SELECT {_COLUMNS}, {_LATEST_DAY} AS latest_day, {_ADVICES_WAIT} FROM instruction"  # noqa: S608 - constants
+    " WHERE trade_id = ANY(CAST(:ids AS uuid[])) ORDER BY trade_id, number"
+)
+_CONFIRMED = text(
+    "SELECT instruction_id, csd_reference, settled_quantity, settled_amount, effective_date FROM confirmation"
+    " WHERE instruction_id = ANY(CAST(:ids AS text[]))"
 )
 
 
 async def of_trades(connection: AsyncConnection, trade_ids: Sequence[str]) -> dict[str, list[Instruction]]:
-    """Return all instructions of these trades, oldest first, with the references of what settled of them."""
+    """Return all instructions of these trades, oldest first, with what settled of them."""
     if not trade_ids:
         return {}
     found: dict[str, list[Instruction]] = defaultdict(list)
     for row in await connection.execute(_OF_TRADES, {"ids": trade_ids}):
         one = Instruction(*row)
         found[one.trade_id].append(one)
-    await _fill_references(connection, [one for many in found.values() for one in many])
+    await _fill_parts(connection, [one for many in found.values() for one in many])
     return found
 
 
-async def _fill_references(connection: AsyncConnection, instructions: Sequence[Instruction]) -> None:
+async def _fill_parts(connection: AsyncConnection, instructions: Sequence[Instruction]) -> None:
     """Only what settled something before can hear the same confirmation twice."""
     settled = {one.instruction_id: one for one in instructions if one.settled_quantity > ZERO}
     if settled:
-        for instruction_id, reference in await connection.execute(_REFERENCES, {"ids": list(settled)}):
-            settled[instruction_id].csd_references.add(reference)
+        for instruction_id, reference, *part in await connection.execute(_CONFIRMED, {"ids": list(settled)}):
+            settled[instruction_id].parts[reference] = Part(*part)
 
 
 async def update(connection: AsyncConnection, changes: Iterable[tuple[Instruction, set[str]]]) -> None:

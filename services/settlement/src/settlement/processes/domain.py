@@ -23,7 +23,11 @@ class Outcome(StrEnum):
 
 
 class State(StrEnum):
-    """How far a trade's settlement has come. Failing is a flag beside it, never a state."""
+    """How far a trade's settlement has come. Failing is a flag beside it, never a state.
+
+    REJECTED: the CSD closed the instruction, of which nothing settled: it rejected it, or cancelled it unasked.
+    CANCELLED: the trade itself was cancelled.
+    """
 
     AWAITING_INSTRUCTION = "AWAITING_INSTRUCTION"
     INSTRUCTED = "INSTRUCTED"

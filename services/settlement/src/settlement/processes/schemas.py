@@ -66,7 +66,8 @@ class SettlementView(BaseModel):
     trade_id: str
     version: int
     state: str = Field(
-        description="AWAITING_INSTRUCTION, INSTRUCTED, PARTIALLY_SETTLED, SETTLED, REJECTED or CANCELLED."
+        description="AWAITING_INSTRUCTION, INSTRUCTED, PARTIALLY_SETTLED, SETTLED, REJECTED (the CSD rejected the"
+        " instruction, or cancelled it unasked) or CANCELLED (the trade was)."
     )
     trade_version: int
     cancelled: bool

@@ -1,0 +1,25 @@
+"""Table `early_advice`: advices that wait for a business day, and what came behind them, in order."""
+
+from sqlalchemy import BigInteger, Column, Date, DateTime, Identity, Index, Integer, LargeBinary, Table, Text
+
+from settlement.metadata import metadata
+
+early_advice = Table(
+    "early_advice",
+    metadata,
+    Column("seq", BigInteger, Identity(always=True), primary_key=True),
+    Column("instruction_id", Text, nullable=False),
+    Column(
+        "effective_date",
+        Date,
+        comment="the business day that it waits for; empty: it waits for those before it alone",
+    ),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("record_offset", BigInteger, nullable=False),
+    Column("record_key", LargeBinary),
+    Column("value", LargeBinary),
+    Column("headers", LargeBinary, nullable=False),
+    Column("kept_at", DateTime(timezone=True), nullable=False),
+    Index("early_advice_instruction", "instruction_id", "seq"),
+)
