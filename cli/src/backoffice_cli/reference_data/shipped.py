@@ -1,7 +1,7 @@
 """Rows made of the files that the product ships."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,13 +119,22 @@ def counterparties(data: Path) -> list[Row]:
     return [
         {
             "lei": row["lei"],
-            "name": (row["name_gleif"] or row["name"])[:_LONGEST_NAME],
+            "name": _name(row)[:_LONGEST_NAME],
             "bic": row["bic"],
             "country": row["country_gleif"] or None,
         }
         for row in _csv(data / "parties/venue_operators_and_brokers.csv")
         if row["bic"]
     ]
+
+
+def _name(party: Mapping[str, str]) -> str:
+    """Return the legal name, or the one in the register of markets where that alone is in Latin letters.
+
+    Sanctions lists are compared in those; a name that cannot be compared holds every trade.
+    """
+    names = [name for name in (party["name_gleif"], party["name"]) if name]
+    return next((name for name in names if any("A" <= letter <= "Z" for letter in name.upper())), names[0])
 
 
 def mapping(data: Path) -> Sequence[dict[str, str]]:

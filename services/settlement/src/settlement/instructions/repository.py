@@ -49,13 +49,13 @@ _PROGRESS = (
     "settled_on",
 )
 _COLUMNS = ", ".join((*_TERMS, *_PROGRESS, "version")).replace("trade_id", "trade_id::text", 1)
-# Both are subqueries for the sake of the event path: no further statement, and next to nothing while none waits.
-_LATEST_DAY = "(SELECT max(business_date) FROM business_day WHERE calendar = instruction.settlement_calendar)"
-_ADVICES_WAIT = (
-    "instruction.instruction_id IN (SELECT early_advice.instruction_id FROM early_advice) AS advices_wait"
-)
+# The day and what waits come with the instructions: no further statement on the event path, and each worked out once.
 _OF_TRADES = text(
-    f"SELECT {_COLUMNS}, {_LATEST_DAY} AS latest_day, {_ADVICES_WAIT} FROM instruction"  # noqa: S608 - constants
+    f"SELECT {_COLUMNS}, day.latest,"  # noqa: S608 - constants
+    " instruction.instruction_id IN (SELECT early_advice.instruction_id FROM early_advice)"
+    " FROM instruction"
+    " LEFT JOIN (SELECT calendar, max(business_date) AS latest FROM business_day GROUP BY calendar) AS day"
+    " ON day.calendar = instruction.settlement_calendar"
     " WHERE trade_id = ANY(CAST(:ids AS uuid[])) ORDER BY trade_id, number"
 )
 _CONFIRMED = text(
