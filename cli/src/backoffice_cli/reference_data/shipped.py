@@ -1,6 +1,7 @@
 """Rows made of the files that the product ships."""
 
 import csv
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,7 +135,11 @@ def _name(party: Mapping[str, str]) -> str:
     Sanctions lists are compared in those; a name that cannot be compared holds every trade.
     """
     names = [name for name in (party["name_gleif"], party["name"]) if name]
-    return next((name for name in names if any("A" <= letter <= "Z" for letter in name.upper())), names[0])
+    return next((name for name in names if all(map(_is_latin, name))), names[0])
+
+
+def _is_latin(character: str) -> bool:
+    return not character.isalpha() or unicodedata.name(character, "").startswith("LATIN")
 
 
 def mapping(data: Path) -> Sequence[dict[str, str]]:
