@@ -13,7 +13,7 @@ import msgspec
 from backoffice_events.contracts.base import Event, XmlEvent, contract_of
 from backoffice_events.json_names import names_check
 from backoffice_events.limits import holds_nul, may_hold_odd_number, number_check, odd_numbers_marked
-from backoffice_events.records import MAX_VALUE_BYTES, Headers, Record
+from backoffice_events.records import MAX_VALUE_BYTES, WHOLE_BATCH, Headers, Record
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
@@ -206,11 +206,19 @@ def _refuse_repeated(headers: Headers) -> None:
 
 
 def _event_type(headers: dict[str, bytes]) -> str:
-    if not headers.get("ce_type") and (headers.get(_CONTENT_TYPE) or b"").startswith(_STRUCTURED):
+    if not headers.get("ce_type"):
+        _refuse_other_kinds(headers)
+    return _attribute(headers, "ce_type")
+
+
+def _refuse_other_kinds(headers: dict[str, bytes]) -> None:
+    """Say what a record without a type is, where that can be known."""
+    if WHOLE_BATCH in headers:
+        raise UndecodableError(headers[WHOLE_BATCH].decode(errors="replace"))
+    if (headers.get(_CONTENT_TYPE) or b"").startswith(_STRUCTURED):
         raise UndecodableError(
             "the event came in CloudEvents' structured mode: send it in binary mode, attributes as ce_ headers"
         )
-    return _attribute(headers, "ce_type")
 
 
 def _check_content_type(contract: type[Event], stated: bytes | None) -> None:
