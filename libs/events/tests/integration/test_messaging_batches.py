@@ -422,14 +422,32 @@ async def test_what_did_not_take_effect_is_in_the_log_with_all_that_finds_it(
     assert "JSON" in dead["reason"] or "truncated" in dead["reason"]
 
 
-async def test_a_tombstone_is_passed_over_on_a_compacted_topic_and_dead_lettered_elsewhere(
-    transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
+async def test_a_plain_tombstone_is_passed_over_on_a_compacted_topic_and_dead_lettered_elsewhere(
+    transactions: Transactions,
+    ledger: Any,
+    contract: Contract,
+    arrival: Arrival,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     compacted = contract(Topic("test.compacted.v1", owner="test", compacted=True))
     plain = contract()
     process = processor(transactions, ConsumerSpec(GROUP, (compacted, plain), ledger.handle)).process
-    await process([arrival(made(name="a", number=1), value=None) for made in (compacted, plain)])
+    with caplog.at_level("WARNING", logger="backoffice.messaging"):
+        await process(
+            [arrival(made(name="a", number=1), value=None, headers=[]) for made in (compacted, plain)]
+        )
     assert [row.topic for row in await ledger.rows("dead_letter")] == [plain.topic.name]
+    (line,) = [vars(each) for each in caplog.records if each.message == "a tombstone was passed over"]
+    assert (line["topic"], line["key"]) == (compacted.topic.name, "a")
+
+
+async def test_an_event_without_a_value_is_a_dead_letter_on_a_compacted_topic_too(
+    transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
+) -> None:
+    made = contract(Topic("test.compacted.v1", owner="test", compacted=True))
+    process = processor(transactions, ConsumerSpec(GROUP, (made,), ledger.handle)).process
+    await process([arrival(made(name="a", number=1), value=None)])
+    assert [row.reason for row in await ledger.rows("dead_letter")] == ["record has no value"]
 
 
 async def test_hostile_bytes_are_kept_as_they_came(

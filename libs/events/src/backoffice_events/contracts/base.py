@@ -28,6 +28,14 @@ class Topic:
         """Whether software other than this platform's writes on it."""
         return self.owner in _OUTSIDERS
 
+    @property
+    def read_with_care(self) -> bool:
+        """Whether a JSON object that gives a name twice is looked for: not where services alone send, event by event.
+
+        What a compacted topic holds stays for ever, and little comes on it.
+        """
+        return self.from_outside or self.compacted
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened, with all the state a consumer needs of it. Declared with `@event`."""

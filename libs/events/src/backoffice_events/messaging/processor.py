@@ -55,9 +55,10 @@ class Processor:
 
     def read(self, record: Record) -> Item | None:
         """Return a record as an event, as undecodable, or None when this consumer has no business with it."""
-        if record.value is None and record.topic in self._compacted:
-            return None  # a tombstone: compaction's own mark
         types = [value for name, value in record.headers if name == "ce_type"]
+        if record.value is None and not types and record.topic in self._compacted:
+            telemetry.log_tombstone(self._spec.group, record)
+            return None  # compaction's own mark, which takes nothing back that was said
         if len(types) == 1 and (record.topic, types[0]) in self._passed_over:
             return None
         return read(record)
