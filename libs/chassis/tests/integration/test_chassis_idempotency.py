@@ -79,6 +79,13 @@ async def test_a_key_that_is_none_is_named_as_the_field_at_fault(client: httpx.A
     assert answer.json()["errors"][0]["field"] == "/header/Idempotency-Key"
 
 
+async def test_of_two_keys_none_is_chosen_in_silence(client: httpx.AsyncClient) -> None:
+    keys = [("Idempotency-Key", "first"), ("Idempotency-Key", "second")]
+    answer = await client.post("/notes", json=NOTE, headers=[*client.headers.multi_items(), *keys])
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "/header/Idempotency-Key"
+
+
 @pytest.mark.parametrize("path", ["%00", "x" * 60_000, "🦊"])
 async def test_a_path_of_any_kind_may_be_repeated(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.post(f"/messaging/dead-letters/{path}/redrive", json={"reason": "x"}, headers=KEY)

@@ -1,5 +1,6 @@
 """CloudEvents 1.0 in Kafka's binary mode: the value is the event, its attributes are the record's headers."""
 
+import json
 import re
 import uuid
 from collections import Counter
@@ -13,7 +14,7 @@ import msgspec
 from backoffice_events.contracts.base import Event, XmlEvent, contract_of
 from backoffice_events.json_names import names_check
 from backoffice_events.limits import holds_nul, may_hold_odd_number, number_check, odd_numbers_marked
-from backoffice_events.records import MAX_VALUE_BYTES, Headers, Record
+from backoffice_events.records import MAX_VALUE_BYTES, WHOLE_BATCH, Headers, Record
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
@@ -176,8 +177,9 @@ def decode(record: Record) -> Received[Event]:
 def _decode_as(
     contract: type[Event], event_type: str, headers: dict[str, bytes], record: Record
 ) -> Received[Event]:
-    if (version := headers.get("ce_specversion")) != b"1.0":
-        raise UndecodableError(f"header ce_specversion must be 1.0, not {version!r}")
+    if headers.get("ce_specversion") != b"1.0":
+        stated = _attribute(headers, "ce_specversion")
+        raise UndecodableError(f"header ce_specversion must be 1.0, not {stated}")
     if contract.topic.name != record.topic:
         raise UndecodableError(f"{event_type} belongs on {contract.topic.name}, not on {record.topic}")
     _check_content_type(contract, headers.get(_CONTENT_TYPE))
@@ -206,11 +208,19 @@ def _refuse_repeated(headers: Headers) -> None:
 
 
 def _event_type(headers: dict[str, bytes]) -> str:
-    if not headers.get("ce_type") and (headers.get(_CONTENT_TYPE) or b"").startswith(_STRUCTURED):
+    if not headers.get("ce_type"):
+        _refuse_other_kinds(headers)
+    return _attribute(headers, "ce_type")
+
+
+def _refuse_other_kinds(headers: dict[str, bytes]) -> None:
+    """Say what a record without a type is, where that can be known."""
+    if WHOLE_BATCH in headers:
+        raise UndecodableError(headers[WHOLE_BATCH].decode(errors="replace"))
+    if (headers.get(_CONTENT_TYPE) or b"").startswith(_STRUCTURED):
         raise UndecodableError(
             "the event came in CloudEvents' structured mode: send it in binary mode, attributes as ce_ headers"
         )
-    return _attribute(headers, "ce_type")
 
 
 def _check_content_type(contract: type[Event], stated: bytes | None) -> None:
@@ -302,22 +312,37 @@ def _xml_reader(contract: type[XmlEvent]) -> _Reader:
     return read
 
 
+def _fault(error: Exception, document: bytes) -> str:
+    """Return what an error says of a document; half a surrogate pair at the end of one looks cut off to the decoder."""
+    if "truncated" in str(error) and _is_whole(document):
+        return r"text holds half of a surrogate pair, such as \ud800 alone"
+    return str(error)
+
+
+def _is_whole(document: bytes) -> bool:
+    try:
+        json.loads(document)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _json_reader(contract: type[Event]) -> _Reader:
     decode_json: Callable[[bytes], Any] = msgspec.json.Decoder(contract).decode
     check = _number_check(contract)
-    from_outside = contract.topic.from_outside
+    from_outside, with_care = contract.topic.from_outside, contract.topic.read_with_care
     check_that_names_differ = names_check(contract)
 
     def read(_: str, value: bytes) -> Event:
         try:
             event: Event = decode_json(value)
             check(event)
-            if from_outside:
+            if with_care:
                 check_that_names_differ(value)
-                if may_hold_odd_number(value):
+                if from_outside and may_hold_odd_number(value):
                     msgspec.convert(odd_numbers_marked(msgspec.json.decode(value)), contract)
         except (ValueError, RecursionError) as error:
-            raise UndecodableError(f"{contract.event_type}: {error}") from None
+            raise UndecodableError(f"{contract.event_type}: {_fault(error, value)}") from None
         if holds_nul(value):
             raise UndecodableError(f"{contract.event_type}: text holds a NUL character")
         return event

@@ -1,7 +1,8 @@
 """What a batch of records does to a service's database, whatever is in it."""
 
+import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -10,12 +11,21 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backoffice_events.contracts.base import Event, Topic
-from backoffice_events.messaging import Batch, ConsumerSpec, Transactions, Undecodable, UnitOfWork
+from backoffice_events.messaging import (
+    Batch,
+    ConsumerSpec,
+    Redriver,
+    Result,
+    Transactions,
+    Undecodable,
+    UnitOfWork,
+)
+from backoffice_events.messaging.actions import By
 from backoffice_events.messaging.breaker import DeadLetterCap, DeadLetterCapError
 from backoffice_events.messaging.failures import is_infrastructure
 from backoffice_events.messaging.headers import unpack
-from backoffice_events.messaging.processor import Processor
-from backoffice_events.records import Record
+from backoffice_events.messaging.processor import LOSSES, Processor
+from backoffice_events.records import MAX_RECORD_BYTES, Record
 
 pytestmark = pytest.mark.integration
 
@@ -188,6 +198,113 @@ async def test_a_database_that_ends_our_session_is_infrastructure(
     assert await ledger.effects() == [1]
 
 
+async def test_an_event_over_which_the_connection_breaks_each_time_becomes_a_dead_letter(
+    transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
+) -> None:
+    made = contract()
+    spec = ConsumerSpec(GROUP, (made,), ledger.handle)
+    process = processor(transactions, spec).process
+    records = [arrival(made(name="a", number=number)) for number in range(1, 6)]
+    ledger.before = _breaking_connections_over(3)
+    for _ in range(LOSSES - 1):
+        with pytest.raises(DBAPIError):
+            await process(records)
+    assert await ledger.effects() == []
+    await process(records)
+    assert await ledger.effects() == [1, 2, 4, 5]
+    (dead,) = await ledger.rows("dead_letter")
+    assert dead.value == records[2].value
+    assert "closed" in dead.reason
+
+
+def _breaking_connections_over(number: int) -> Callable[[Batch], Awaitable[None]]:
+    """Return what ends the connection without a word, as a server does with a statement that is too long for it."""
+
+    async def cut(batch: Batch) -> None:
+        if any(received.event.number == number for received in batch.events):
+            driver: Any = (await batch.connection.get_raw_connection()).driver_connection
+            sleeping = asyncio.ensure_future(batch.connection.execute(text("SELECT pg_sleep(0.1)")))
+            await asyncio.sleep(0.03)
+            driver._transport.abort()
+            await sleeping
+
+    return cut
+
+
+async def test_a_connection_that_breaks_while_the_database_is_away_is_nobodys_fault(
+    transactions: Transactions,
+    ledger: Any,
+    contract: Contract,
+    arrival: Arrival,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def away(_: Processor) -> bool:
+        return False
+
+    monkeypatch.setattr(Processor, "_database_answers", away)
+    made = contract()
+    process = processor(transactions, ConsumerSpec(GROUP, (made,), ledger.handle)).process
+    ledger.before = _breaking_connections_over(1)
+    for _ in range(LOSSES + 1):
+        with pytest.raises(DBAPIError):
+            await process([arrival(made(name="a", number=1))])
+    assert await ledger.rows("dead_letter") == []
+
+
+async def test_whoever_ends_our_sessions_time_and_again_makes_no_dead_letter(
+    transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
+) -> None:
+    made = contract()
+
+    async def cut(batch: Batch) -> None:
+        await batch.connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    ledger.before = cut
+    process = processor(transactions, ConsumerSpec(GROUP, (made,), ledger.handle)).process
+    for _ in range(LOSSES + 1):
+        with pytest.raises(DBAPIError):
+            await process([arrival(made(name="a", number=1))])
+    assert await ledger.rows("dead_letter") == []
+
+
+async def test_records_of_much_content_are_taken_in_transactions_that_hold_it(
+    transactions: Transactions,
+    ledger: Any,
+    contract: Contract,
+    arrival: Arrival,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = contract()
+    records = [arrival(made(name="a", number=number)) for number in range(1, 8)]
+    size = len(records[0].value or b"")
+    monkeypatch.setattr("backoffice_events.messaging.processor.PORTION_BYTES", 3 * size)
+    await processor(transactions, ConsumerSpec(GROUP, (made,), ledger.handle)).process(records)
+    assert ledger.batches == [3, 3, 1]
+    assert await ledger.effects() == [1, 2, 3, 4, 5, 6, 7]
+
+
+async def test_a_record_that_no_broker_would_take_as_it_is_goes_to_the_dead_letters_at_once(
+    transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
+) -> None:
+    made = contract()
+    offered: list[int] = []
+
+    async def take(_: UnitOfWork, records: Sequence[Undecodable]) -> Sequence[Undecodable]:
+        offered.extend(each.offset for each in records)
+        return []
+
+    spec = ConsumerSpec(GROUP, (made,), ledger.handle, undecodable=take)
+    sizes = (MAX_RECORD_BYTES, MAX_RECORD_BYTES + 1)
+    records = [arrival(made(name="a", number=1), value=b" " * size) for size in sizes]
+    await processor(transactions, spec).process(records)
+    assert offered == [records[0].offset]
+    (dead,) = await ledger.rows("dead_letter")
+    assert dead.value == records[1].value
+    answer = await Redriver(transactions, [spec]).redrive(str(dead.id), By("sre-1", "try again"))
+    assert answer.result is Result.FAILED
+    assert offered == [records[0].offset]
+
+
 async def test_later_events_of_a_key_wait_behind_its_dead_letter_and_other_keys_go_on(
     transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
 ) -> None:
@@ -305,14 +422,32 @@ async def test_what_did_not_take_effect_is_in_the_log_with_all_that_finds_it(
     assert "JSON" in dead["reason"] or "truncated" in dead["reason"]
 
 
-async def test_a_tombstone_is_passed_over_on_a_compacted_topic_and_dead_lettered_elsewhere(
-    transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
+async def test_a_plain_tombstone_is_passed_over_on_a_compacted_topic_and_dead_lettered_elsewhere(
+    transactions: Transactions,
+    ledger: Any,
+    contract: Contract,
+    arrival: Arrival,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     compacted = contract(Topic("test.compacted.v1", owner="test", compacted=True))
     plain = contract()
     process = processor(transactions, ConsumerSpec(GROUP, (compacted, plain), ledger.handle)).process
-    await process([arrival(made(name="a", number=1), value=None) for made in (compacted, plain)])
+    with caplog.at_level("WARNING", logger="backoffice.messaging"):
+        await process(
+            [arrival(made(name="a", number=1), value=None, headers=[]) for made in (compacted, plain)]
+        )
     assert [row.topic for row in await ledger.rows("dead_letter")] == [plain.topic.name]
+    (line,) = [vars(each) for each in caplog.records if each.message == "a tombstone was passed over"]
+    assert (line["topic"], line["key"]) == (compacted.topic.name, "a")
+
+
+async def test_an_event_without_a_value_is_a_dead_letter_on_a_compacted_topic_too(
+    transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
+) -> None:
+    made = contract(Topic("test.compacted.v1", owner="test", compacted=True))
+    process = processor(transactions, ConsumerSpec(GROUP, (made,), ledger.handle)).process
+    await process([arrival(made(name="a", number=1), value=None)])
+    assert [row.reason for row in await ledger.rows("dead_letter")] == ["record has no value"]
 
 
 async def test_hostile_bytes_are_kept_as_they_came(

@@ -11,13 +11,15 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import RequestTimedOutError
-from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchBuilderPy
 
+from backoffice_events import expansion
 from backoffice_events.brokers import Brokers
 from backoffice_events.cloudevents import encode
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import Batch, ConsumerOptions, ConsumerSpec, Messaging
 from backoffice_events.messaging.consumer import Consumer
+from backoffice_events.records import MAX_RECORD_BYTES
 
 pytestmark = pytest.mark.integration
 
@@ -376,6 +378,51 @@ async def test_a_header_whose_name_is_no_text_stops_nobody(
     await scene.each_once_in_order(3, "a")
     read = await scene.stage.records(scene.made.topic.name)
     assert [name for record in read for name, _ in record.headers if "caf" in name] == ["caf\\xe9"]
+
+
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_a_batch_that_expands_beyond_all_measure_is_kept_and_stops_nobody(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, compression: str
+) -> None:
+    monkeypatch.setattr(expansion, "MAX_EXPANDED_BYTES", MAX_RECORD_BYTES)
+    monkeypatch.setattr(expansion, "_room", bytearray(MAX_RECORD_BYTES))
+    padding = {2: b" " * MAX_RECORD_BYTES}
+    async with AIOKafkaProducer(
+        bootstrap_servers=scene.stage.kafka, compression_type=compression, max_request_size=1 << 23
+    ) as producer:
+        for number in (1, 2, 3):
+            event = scene.made(name="a", number=number)
+            record = encode(event, event_id=new_id(), source="urn:test", time=datetime.now(UTC))
+            value = (record.value or b"") + padding.get(number, b"")
+            await producer.send_and_wait(record.topic, value, key=record.key, headers=list(record.headers))
+    consumer = scene.consumer(poll=0.1)
+    async with running(consumer):
+        await scene.applied(2)
+        await hold(lambda: set(consumer.lag().values()) == {0}, scene.stage)
+    assert await scene.ledger.effects() == [1, 3]
+    (kept,) = await scene.ledger.rows("dead_letter")
+    assert kept.reason.startswith(
+        "a batch of 1 record(s), offsets 1 to 1, kept as the broker has it: it expands"
+    )
+    assert (kept.record_offset, len(kept.value) < MAX_RECORD_BYTES) == (1, True)
+    (record,) = DefaultRecordBatch(kept.value)
+    assert (record.key, record.value.rstrip(b" ")) == (b"a", b'{"name":"a","number":2}')
+
+
+async def test_a_poll_ends_when_what_it_brought_has_expanded_to_enough(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backoffice_events.kafka_consumer.ENOUGH_BYTES", 100_000)
+    async with AIOKafkaProducer(bootstrap_servers=scene.stage.kafka, compression_type="zstd") as producer:
+        for number in range(1, 10):
+            event = scene.made(name="a", number=number)
+            record = encode(event, event_id=new_id(), source="urn:test", time=datetime.now(UTC))
+            value = (record.value or b"") + b" " * 40_000
+            await producer.send_and_wait(record.topic, value, key=record.key, headers=list(record.headers))
+    async with running(scene.consumer()):
+        await scene.applied(9)
+    assert scene.ledger.batches == [3, 3, 3]
+    await scene.each_once_in_order(9, "a")
 
 
 async def test_dead_letters_reach_their_topic(scene: Scene) -> None:

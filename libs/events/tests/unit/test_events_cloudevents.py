@@ -13,6 +13,7 @@ from backoffice_events.contracts import all_contracts
 from backoffice_events.contracts.base import Event
 from backoffice_events.contracts.csd import CsdStatusAdvised
 from backoffice_events.contracts.frontoffice import TradeExecuted
+from backoffice_events.contracts.reference import BusinessDayOpened, BusinessDayStatus
 from backoffice_events.contracts.vocabulary import Charge, ChargeType, Side
 from backoffice_events.limits import check_number, holds_nul
 from backoffice_events.records import MAX_VALUE_BYTES, Record
@@ -242,6 +243,26 @@ def test_a_field_of_the_wrong_kind_is_undecodable(old: bytes, new: bytes) -> Non
         decode(with_value(lambda value: value.replace(old, new, 1)))
 
 
+def test_half_a_surrogate_pair_at_the_end_is_not_called_a_cut() -> None:
+    def lone(value: bytes) -> bytes:
+        return value.removesuffix(b"}") + b',"book":"\\ud800"}'
+
+    with pytest.raises(UndecodableError, match="half of a surrogate pair"):
+        decode(with_value(lone))
+    with pytest.raises(UndecodableError, match="truncated"):
+        decode(with_value(lambda value: value[:-1]))
+
+
+def test_a_name_given_twice_is_refused_on_what_stays_for_ever_too() -> None:
+    opened = BusinessDayOpened(
+        calendar="US", business_date=date(2024, 6, 3), version=1, status=BusinessDayStatus.OPEN
+    )
+    record = encode(opened, event_id="1", source="urn:test", time=TIME)
+    value = (record.value or b"").replace(b"{", b'{"version":2,', 1)
+    with pytest.raises(UndecodableError, match="'version' is given more than once"):
+        decode(Record(record.topic, record.key, value, record.headers))
+
+
 def test_a_field_that_this_release_does_not_know_is_passed_over() -> None:
     record = with_value(lambda value: value.replace(b"{", b'{"venue_fee":"1",', 1))
     assert decode(record).event == execution()
@@ -274,6 +295,13 @@ def with_header(name: str, *values: bytes) -> Record:
     record = record_of(execution())
     others = [header for header in record.headers if header[0] != name]
     return record_of(execution(), headers=[*others, *((name, value) for value in values)])
+
+
+def test_a_version_of_the_specification_that_is_missing_is_called_so() -> None:
+    with pytest.raises(UndecodableError, match="header ce_specversion is missing"):
+        decode(with_header("ce_specversion"))
+    with pytest.raises(UndecodableError, match=r"must be 1\.0, not 0\.3"):
+        decode(with_header("ce_specversion", b"0.3"))
 
 
 @pytest.mark.parametrize("name", ["ce_type", "ce_id", "content-type"])

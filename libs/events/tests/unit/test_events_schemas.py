@@ -2,15 +2,25 @@ import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backoffice_events.contracts import base
+from backoffice_events.contracts.base import Event, Topic, event
 from backoffice_events.schemas import generate
 from backoffice_events.schemas.__main__ import main
-from backoffice_events.schemas.compatibility import BACKWARD, FORWARD, MEANING, breaks_between
+from backoffice_events.schemas.compatibility import (
+    BACKWARD,
+    FORWARD,
+    MEANING,
+    UNANNOUNCED,
+    UNKNOWN,
+    breaks_between,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -101,6 +111,113 @@ def test_moving_an_event_hurts_its_consumers(what: str) -> None:
     assert whys(lambda schema: schema.update({what: "elsewhere"})) == [
         "consumers would miss events or lose their order"
     ]
+
+
+def struct(fields: dict[str, Any], name: str = "Sent", **options: Any) -> type[msgspec.Struct]:
+    return msgspec.defstruct(name, list(fields.items()), kw_only=True, **options)
+
+
+def schema_of(model: type[msgspec.Struct]) -> dict[str, Any]:
+    (reference,), parts = msgspec.json.schema_components([model], ref_template="#/$defs/{name}")
+    own = parts.pop(reference["$ref"].rsplit("/", 1)[1])
+    return {**own, "$defs": parts}
+
+
+FIRST = struct({"x": str}, "First", tag="first")
+SECOND = struct({"y": str}, "Second", tag="second")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (struct({"a": str}), struct({"a": str}, forbid_unknown_fields=True), BACKWARD),
+        (struct({"a": str}, forbid_unknown_fields=True), struct({"a": str}), FORWARD),
+        (struct({"a": dict[str, str]}), struct({"a": dict[str, int]}), BACKWARD),
+        (
+            struct({"a": dict[str, str]}),
+            struct({"a": dict[Annotated[str, msgspec.Meta(max_length=3)], str]}),
+            BACKWARD,
+        ),
+        (struct({"a": int}), struct({"a": Annotated[int, msgspec.Meta(multiple_of=5)]}), BACKWARD),
+        (struct({"a": Annotated[int, msgspec.Meta(multiple_of=5)]}), struct({"a": int}), FORWARD),
+        (struct({"a": tuple[str, ...]}), struct({"a": frozenset[str]}), BACKWARD),
+        (struct({"a": frozenset[str]}), struct({"a": tuple[str, ...]}), FORWARD),
+        (struct({"a": tuple[str, int]}), struct({"a": tuple[int, str]}), BACKWARD),
+        (struct({"a": tuple[str, int]}), struct({"a": tuple[str, int, int]}), FORWARD),
+        (struct({"a": tuple[str, ...]}), struct({"a": tuple[str, str]}), BACKWARD),
+        (struct({"a": list[Any]}), struct({"a": list[str]}), BACKWARD),
+        (
+            struct({"u": FIRST | SECOND}),
+            struct({"u": struct({"x": int}, "First", tag="first") | SECOND}),
+            FORWARD,
+        ),
+        (
+            struct({"u": FIRST | SECOND}),
+            struct({"u": FIRST | struct({"y": int}, "Second", tag="second")}),
+            BACKWARD,
+        ),
+        (
+            struct({"u": FIRST | SECOND}),
+            struct({"u": FIRST | SECOND | struct({"z": str}, "Third", tag="third")}),
+            FORWARD,
+        ),
+        (struct({"a": str}), struct({"a": str}, array_like=True), BACKWARD),
+    ],
+)
+def test_what_a_contract_may_say_of_its_fields_is_compared(
+    old: type[msgspec.Struct], new: type[msgspec.Struct], why: str
+) -> None:
+    found = breaks_between({"e.json": schema_of(old)}, {"e.json": schema_of(new)})
+    assert why in [each.why for each in found]
+    for model in (old, new):
+        assert breaks_between({"e.json": schema_of(model)}, {"e.json": schema_of(model)}) == []
+
+
+@pytest.mark.parametrize("closed", ["a field comes", "a field goes"])
+def test_where_unknown_fields_are_refused_any_field_is_a_break(closed: str) -> None:
+    small = schema_of(struct({"a": str}, forbid_unknown_fields=True))
+    large = copy.deepcopy(small)
+    large["properties"]["b"] = {"type": "string", "default": "0"}
+    old, new, why = (small, large, FORWARD) if closed == "a field comes" else (large, small, BACKWARD)
+    assert [each.why for each in breaks_between({"e.json": old}, {"e.json": new})] == [why]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.update(dependentRequired={"note": ["days"]}),
+        lambda s: properties(s)["days"].update({"not": {"enum": [3]}}),
+        lambda s: s["$defs"]["Charge"]["properties"]["amount"].update({"if": {}}),
+        lambda s: properties(s)["note"].update(maxLength=3),
+        lambda s: properties(s)["note"]["anyOf"][0].update(oneOf=[]),
+        lambda s: properties(s)["side"].update(allOf=[]),
+    ],
+)
+def test_what_is_not_compared_passes_nowhere(change: Change) -> None:
+    assert whys(change) == [UNKNOWN]
+    schema = changed(change)
+    assert [each.why for each in breaks_between({"e.json": schema}, {"e.json": schema})] == [UNKNOWN]
+
+
+def test_a_new_event_on_a_topic_that_older_releases_consume_has_to_be_announced() -> None:
+    old = {"e.json": BASE}
+    assert [each.why for each in breaks_between(old, {**old, "new.json": BASE})] == [UNANNOUNCED]
+    assert breaks_between(old, {**old, "new.json": {**BASE, "x-announced": True}}) == []
+    assert breaks_between(old, {**old, "new.json": {**BASE, "x-topic": "trading.trades.v2"}}) == []
+
+
+def test_a_contract_says_in_its_schema_that_it_is_announced() -> None:
+    class Announced(Event, frozen=True, kw_only=True):
+        name: str
+
+    made = event(
+        "backoffice.test.announced.v1", Topic("test.announced.v1", "test"), key="name", announced=True
+    )(Announced)
+    try:
+        assert generate.schema_of(made)["x-announced"] is True
+        assert not any("x-announced" in schema for schema in generate.read(generate.COMMITTED).values())
+    finally:
+        del base._by_type["backoffice.test.announced.v1"]
 
 
 def test_an_event_that_disappears_is_a_break_and_a_new_one_is_not() -> None:

@@ -67,6 +67,10 @@ class IdempotentRequest:
         key = request.headers.get(HEADER)
         if request.method != "POST" or key is None:
             return None
+        if len(request.headers.getlist(HEADER)) > 1:
+            raise invalid(
+                [FieldError(f"/header/{HEADER}", "is given more than once: one request has one key")]
+            )
         if not 0 < len(key) <= _LONGEST_KEY or not key.isascii() or not key.isprintable():
             raise invalid(
                 [FieldError(f"/header/{HEADER}", f"must be 1 to {_LONGEST_KEY} printable ASCII characters")]

@@ -28,6 +28,14 @@ class Topic:
         """Whether software other than this platform's writes on it."""
         return self.owner in _OUTSIDERS
 
+    @property
+    def read_with_care(self) -> bool:
+        """Whether a JSON object that gives a name twice is looked for: not where services alone send, event by event.
+
+        What a compacted topic holds stays for ever, and little comes on it.
+        """
+        return self.from_outside or self.compacted
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened, with all the state a consumer needs of it. Declared with `@event`."""
@@ -36,6 +44,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     topic: ClassVar[Topic]
     content_type: ClassVar[str] = "application/json"
     key_fields: ClassVar[tuple[str, ...]]
+    announced: ClassVar[bool] = False
 
     def key(self) -> str:
         """Return the aggregate's id: the Kafka key and CloudEvents subject. Parts are joined by a colon."""
@@ -60,8 +69,14 @@ E = TypeVar("E", bound=type[Event])
 _by_type: dict[str, type[Event]] = {}
 
 
-def event(event_type: str, topic: Topic, key: str | tuple[str, ...]) -> Callable[[E], E]:
-    """Bind a contract to its CloudEvents type, topic and key field(s), and enter it in the register."""
+def event(
+    event_type: str, topic: Topic, key: str | tuple[str, ...], *, announced: bool = False
+) -> Callable[[E], E]:
+    """Bind a contract to its CloudEvents type, topic and key field(s), and enter it in the register.
+
+    announced: it is new on a topic that older releases consume, and nobody publishes it before every consumer runs a
+    release that knows it; it stays once they do.
+    """
 
     def bind(contract: E) -> E:
         if event_type in _by_type:
@@ -69,6 +84,7 @@ def event(event_type: str, topic: Topic, key: str | tuple[str, ...]) -> Callable
         contract.event_type = event_type
         contract.topic = topic
         contract.key_fields = (key,) if isinstance(key, str) else key
+        contract.announced = announced
         _by_type[event_type] = contract
         return contract
 

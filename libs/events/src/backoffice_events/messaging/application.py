@@ -6,7 +6,7 @@ from typing import Any
 
 from backoffice_events.cloudevents import Received
 from backoffice_events.messaging import dead_letters, inbox, parking
-from backoffice_events.messaging.batch import Batch, ConsumerSpec, Item, Undecodable
+from backoffice_events.messaging.batch import Batch, ConsumerSpec, Item, untaken
 from backoffice_events.messaging.dead_letters import Condemned
 from backoffice_events.messaging.unit import Transactions, UnitOfWork
 
@@ -74,10 +74,7 @@ async def _apply(unit: UnitOfWork, spec: ConsumerSpec, items: Sequence[Item], ve
 
 async def _untaken(unit: UnitOfWork, spec: ConsumerSpec, fresh: Mapping[str, Item]) -> dict[str, str]:
     """Return the reasons of undecodable records that the service does not take either, by inbox id."""
-    undecodable: Sequence[Undecodable] = [item for item in fresh.values() if isinstance(item, Undecodable)]
-    if undecodable and spec.undecodable is not None:
-        undecodable = await spec.undecodable(unit, undecodable)
-    return {inbox.inbox_id(item): item.reason for item in undecodable}
+    return {inbox.inbox_id(item): item.reason for item in await untaken(unit, spec, fresh.values())}
 
 
 async def _blocked(unit: UnitOfWork, spec: ConsumerSpec, fresh: Mapping[str, Item]) -> set[str]:

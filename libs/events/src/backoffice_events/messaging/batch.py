@@ -1,6 +1,6 @@
 """What a service's event handler is given, and how it says which events it wants."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from backoffice_events.cloudevents import Received, decode, encode
 from backoffice_events.contracts.base import Event, Topic
 from backoffice_events.ids import new_id
 from backoffice_events.messaging.unit import TEST_SOURCE, UnitOfWork
-from backoffice_events.records import Headers, Record
+from backoffice_events.records import MAX_RECORD_BYTES, Headers, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,11 @@ class Undecodable:
     def offset(self) -> int:
         """The place in that partition."""
         return self.record.offset
+
+    @property
+    def for_service(self) -> bool:
+        """Whether the service is asked to take it: not when it is larger than a broker takes of one record."""
+        return len(self.record.value or b"") <= MAX_RECORD_BYTES
 
 
 Item = Received[Any] | Undecodable
@@ -140,6 +145,16 @@ Handler = Callable[[Batch], Awaitable[None]]
 UndecodableHandler = Callable[[UnitOfWork, Sequence[Undecodable]], Awaitable[Sequence[Undecodable]]]
 
 
+async def untaken(unit: UnitOfWork, spec: "ConsumerSpec", items: Iterable[Item]) -> Sequence[Undecodable]:
+    """Return the undecodable records that the service does not take either."""
+    undecodable = [item for item in items if isinstance(item, Undecodable)]
+    offered = [item for item in undecodable if item.for_service]
+    if not offered or spec.undecodable is None:
+        return undecodable
+    kept_back = [item for item in undecodable if not item.for_service]
+    return [*await spec.undecodable(unit, offered), *kept_back]
+
+
 @dataclass(frozen=True)
 class ConsumerSpec:
     """Which events a service wants, and what it does with them.
@@ -151,7 +166,7 @@ class ConsumerSpec:
     ordered: later events of a key wait behind its dead letter, across this group's topics, until it is redriven or
     discarded.
     undecodable: takes records that cannot be decoded in the same transaction, and returns those it cannot take either:
-    they become dead letters, as all of them do without it.
+    they become dead letters, as all of them do without it, and at once those that expanded beyond a broker's limit.
     gather: how long, in seconds, events may wait at the broker for others to be taken with: what is done for a batch
     costs more than what is done for an event. Short where somebody waits for the effect; 0 behind a service whose own
     batches are soon enough and large enough.

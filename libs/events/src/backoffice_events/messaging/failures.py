@@ -1,6 +1,7 @@
 """Whose fault is it: the surroundings' (wait and try again, for ever) or the event's (dead letter)."""
 
 import random
+from collections.abc import Iterator
 from typing import Final
 
 import asyncpg
@@ -43,12 +44,7 @@ _SURROUNDINGS: Final = (
 
 def is_infrastructure(error: BaseException) -> bool:
     """Tell whether an error, or one that it was raised from, comes from database, broker, network or machine."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, _SURROUNDINGS) or _is_database_trouble(seen):
-            return True
-        seen = seen.__cause__
-    return False
+    return any(isinstance(each, _SURROUNDINGS) or _is_database_trouble(each) for each in _chain(error))
 
 
 def _is_database_trouble(error: BaseException) -> bool:
@@ -60,6 +56,32 @@ def _is_database_trouble(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         return "closed" in str(error)  # the driver has no better word for a connection that went away
     return isinstance(error, asyncpg.InternalClientError)
+
+
+def lost_connection(error: BaseException) -> bool:
+    """Tell whether a connection to the database broke without a word, which a statement may have brought about."""
+    return any(_is_loss(each) for each in _chain(error)) and not any(_is_told(each) for each in _chain(error))
+
+
+def _is_loss(error: BaseException) -> bool:
+    if isinstance(error, exc.DBAPIError):
+        return error.connection_invalidated
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "")[:2] == "08"
+    return isinstance(error, ConnectionError)
+
+
+def _is_told(error: BaseException) -> bool:
+    """Tell whether an operator, or the server as it stops, ended the session and said so."""
+    return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] == "57"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that it was raised from."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__
 
 
 def describe(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 
 from backoffice_events.cloudevents import Received
 from backoffice_events.messaging import dead_letters, inbox, parking
-from backoffice_events.messaging.batch import Batch, ConsumerSpec, Item, Undecodable
+from backoffice_events.messaging.batch import Batch, ConsumerSpec, Item, untaken
 from backoffice_events.messaging.dead_letters import Condemned
 from backoffice_events.messaging.failures import describe, is_infrastructure
 from backoffice_events.messaging.processor import read
@@ -87,11 +87,8 @@ async def attempt(unit: UnitOfWork, spec: ConsumerSpec, items: Sequence[Item]) -
 
 
 async def _hand_over(unit: UnitOfWork, spec: ConsumerSpec, items: Sequence[Item]) -> str | None:
-    undecodable: Sequence[Undecodable] = [item for item in items if isinstance(item, Undecodable)]
-    if undecodable and spec.undecodable is not None:
-        undecodable = await spec.undecodable(unit, undecodable)
-    if undecodable:
-        return undecodable[0].reason
+    if refused := await untaken(unit, spec, items):
+        return refused[0].reason
     events = [item for item in items if isinstance(item, Received)]
     if not events:
         return None

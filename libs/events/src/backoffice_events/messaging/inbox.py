@@ -28,8 +28,10 @@ def inbox_id(item: Item) -> str:
     """Return the id under which the inbox knows an item.
 
     An event goes by its id and content: a sender who gives one id to two events makes a mistake that the service's
-    own keys and versions will show, whereas taking the second for a resend would drop it unseen. A record that cannot
-    be decoded goes by its place and content, so that a later good event of the same id is not mistaken for it.
+    own keys and versions will show, whereas taking the second for a resend would drop it unseen. Its key follows from
+    the content. Type and source are no part of it and cannot become one, for what came before an upgrade and comes
+    again after it would count as new: the same id and content under two types is one event, said twice. A record that
+    cannot be decoded goes by its place and content, so that a later good event of the same id is not mistaken for it.
     """
     if not isinstance(item, Received):
         return _record_id(item.record)

@@ -15,6 +15,7 @@ from backoffice_events.contracts.base import contract_of
 from backoffice_events.messaging import metrics
 from backoffice_events.messaging.batch import Item
 from backoffice_events.messaging.failures import describe
+from backoffice_events.records import Record
 from backoffice_events.traces import is_sampled, traceparent
 
 if TYPE_CHECKING:
@@ -98,6 +99,13 @@ def log_item(
         **({"trace_id": header[3:35]} if header else {}),
     }
     log.log(level, message, exc_info=exc_info, extra={**about, **more})
+
+
+def log_tombstone(group: str, record: Record) -> None:
+    """Write a line about a record that says nothing, and by which a broker forgets what stands under its key."""
+    about = {"consumer": group, "topic": record.topic, "partition": record.partition, "offset": record.offset}
+    key = (record.key or b"").decode(errors="replace")[:MAX_ATTRIBUTE_CHARACTERS]
+    log.warning("a tombstone was passed over", extra={**about, "key": key})
 
 
 @contextlib.contextmanager

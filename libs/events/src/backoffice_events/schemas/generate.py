@@ -27,6 +27,7 @@ def schema_of(contract: type[Event]) -> Schema:
         "x-compacted": contract.topic.compacted,
         "x-key": list(contract.key_fields),
         "x-content-type": contract.content_type,
+        **({"x-announced": True} if contract.announced else {}),
     }
     schema: Schema = _plain({**about, **_body(contract)})
     return schema
