@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import mmap
 import struct
 import zlib
 from collections.abc import Callable, Mapping
@@ -22,7 +23,8 @@ _CODEC: Final = 0b111
 _TOO_LARGE: Final = f"it expands to more than {MAX_EXPANDED_BYTES} bytes"
 _TROUBLE: Final = (cramjam.DecompressionError, OSError, EOFError, zlib.error, struct.error, IndexError)
 
-_room = bytearray(MAX_EXPANDED_BYTES)  # the system lends memory for what is touched alone
+# The system lends memory for what is touched alone; a bytearray would touch all of it, to fill it with zeros.
+_room = mmap.mmap(-1, MAX_EXPANDED_BYTES)
 
 
 class ExpansionError(Exception):

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -71,3 +73,15 @@ def test_a_compression_of_the_future_is_named() -> None:
     packed[22] |= 7
     with pytest.raises(ExpansionError, match="compression, 7,"):
         expanded(memoryview(packed))
+
+
+def test_the_room_to_expand_into_takes_no_memory_until_it_is_needed() -> None:
+    grown = """
+import aiokafka.codec, cramjam
+def resident(): return int(open("/proc/self/statm").read().split()[1]) * 4096
+before = resident()
+import backoffice_events.expansion
+print(resident() - before)
+"""
+    told = subprocess.run([sys.executable, "-c", grown], capture_output=True, check=True, text=True)  # noqa: S603
+    assert int(told.stdout) < expansion.MAX_EXPANDED_BYTES / 2
