@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-from sqlalchemy import Row
+from typing import Final
 
 from backoffice_events.cloudevents import Received
 from backoffice_events.messaging import dead_letters, inbox, parking
@@ -26,6 +24,11 @@ class Followed:
     taken: int = 0
     refused: str | None = None
 
+    @property
+    def seen(self) -> int:
+        """How many need not be kept any longer: those taken, and the one at fault."""
+        return self.taken + (self.refused is not None)
+
 
 async def follow(unit: UnitOfWork, spec: ConsumerSpec, key: str) -> Followed:
     """Take the parked events of a key until none is left or one of them becomes a dead letter itself."""
@@ -34,26 +37,24 @@ async def follow(unit: UnitOfWork, spec: ConsumerSpec, key: str) -> Followed:
         rows = await parking.parked(unit.connection, spec.group, key, FOLLOWERS_AT_ONCE)
         if not rows:
             break
-        part = await _take_in_order(unit, spec, rows)
+        part = await take_in_order(unit, spec, [read(parking.record_of(row)) for row in rows])
+        await parking.release(unit.connection, [row.seq for row in rows[: part.seen]])
         taken += part.taken
         if part.refused is not None:
             return Followed(taken, part.refused)
     return Followed(taken)
 
 
-async def _take_in_order(unit: UnitOfWork, spec: ConsumerSpec, rows: Sequence[Row[Any]]) -> Followed:
-    """Take parked events together, or else one by one up to the one at fault, which blocks the key again."""
-    items = [read(parking.record_of(row)) for row in rows]
+async def take_in_order(unit: UnitOfWork, spec: ConsumerSpec, items: Sequence[Item]) -> Followed:
+    """Take kept items of a key together, or else one by one up to the one at fault, which becomes a dead letter."""
     if await attempt(unit, spec, items) is None:
-        await parking.release(unit.connection, [row.seq for row in rows])
-        return Followed(len(rows))
-    for number, (row, item) in enumerate(zip(rows, items, strict=True)):
+        return Followed(len(items))
+    for number, item in enumerate(items):
         reason = await attempt(unit, spec, [item])
-        await parking.release(unit.connection, [row.seq])
         if reason is not None:
             await dead_letters.write(unit, spec.group, [Condemned(item, reason)])
             return Followed(number, reason)
-    return Followed(len(rows))
+    return Followed(len(items))
 
 
 async def is_new(unit: UnitOfWork, spec: ConsumerSpec, item: Item, entered_as: str) -> bool:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 metadata = MetaData()
 
 
-def _record_columns() -> list[Column[object]]:
+def kept_record_columns() -> list[Column[object]]:
     """A Kafka record exactly as it was: headers in the form of `headers.pack`."""
     return [
         Column("topic", Text, nullable=False),
@@ -66,7 +66,7 @@ dead_letter = Table(
     Column("id", Uuid(as_uuid=False), nullable=False, unique=True),
     Column("consumer", Text, nullable=False),
     Column("key", Text, comment="what later events of an ordered consumer park behind"),
-    *_record_columns(),
+    *kept_record_columns(),
     Column("event_id", Text),
     Column("event_type", Text),
     Column("inbox_id", Uuid(as_uuid=False), nullable=False, comment="its row in inbox"),
@@ -83,7 +83,7 @@ parked_event = Table(
     Column("seq", BigInteger, Identity(always=True), primary_key=True),
     Column("consumer", Text, nullable=False),
     Column("key", Text, nullable=False),
-    *_record_columns(),
+    *kept_record_columns(),
     Column("inbox_id", Uuid(as_uuid=False), nullable=False),
     Column("parked_at", DateTime(timezone=True), nullable=False),
     Index("parked_event_key", "consumer", "key", "seq"),

@@ -4,12 +4,10 @@ The CSD's advices and the firm's business days come on different topics: a true 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 
-from backoffice_events.messaging import Received, UnitOfWork, dead_letters, parking
-from backoffice_events.messaging.dead_letters import Condemned
-from backoffice_events.messaging.following import attempt
+from backoffice_events.messaging import Received, UnitOfWork, parking
+from backoffice_events.messaging.following import attempt, take_in_order
 from settlement.advices import repository
 from settlement.advices.handlers import CONSUMER
 from settlement.processes.repository import lock_by_instruction
@@ -19,7 +17,7 @@ MOST = 500
 
 
 async def take_due(unit: UnitOfWork) -> None:
-    """Take what need not wait any longer, each instruction's in order.
+    """Take what need not wait any longer, each instruction's in order; behind one at fault the rest of them parks.
 
     Who holds the lock on a settlement decides whether its advices wait: lock first, then take them out.
     """
@@ -34,14 +32,5 @@ async def take_due(unit: UnitOfWork) -> None:
     for received in waited:
         by_instruction[received.key].append(received)
     for of_one in by_instruction.values():
-        await _take_in_order(unit, of_one)
-
-
-async def _take_in_order(unit: UnitOfWork, waited: Sequence[Received[Any]]) -> None:
-    """Take one instruction's advices up to the one at fault, which becomes a dead letter; the rest parks behind it."""
-    for number, received in enumerate(waited, start=1):
-        reason = await attempt(unit, CONSUMER, [received])
-        if reason is not None:
-            await dead_letters.write(unit, CONSUMER.group, [Condemned(received, reason)])
-            await parking.park(unit.connection, CONSUMER.group, waited[number:], unit.now)
-            return
+        part = await take_in_order(unit, CONSUMER, of_one)
+        await parking.park(unit.connection, CONSUMER.group, of_one[part.seen :], unit.now)

@@ -1,7 +1,8 @@
 """Table `early_advice`: advices that wait for a business day, and what came behind them, in order."""
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Identity, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Date, DateTime, Identity, Index, Table, Text
 
+from backoffice_events.messaging.tables import kept_record_columns
 from settlement.metadata import metadata
 
 early_advice = Table(
@@ -14,12 +15,7 @@ early_advice = Table(
         Date,
         comment="the business day that it waits for; empty: it waits for those before it alone",
     ),
-    Column("topic", Text, nullable=False),
-    Column("partition", Integer, nullable=False),
-    Column("record_offset", BigInteger, nullable=False),
-    Column("record_key", LargeBinary),
-    Column("value", LargeBinary),
-    Column("headers", LargeBinary, nullable=False),
+    *kept_record_columns(),
     Column("kept_at", DateTime(timezone=True), nullable=False),
     Index("early_advice_instruction", "instruction_id", "seq"),
 )
