@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backoffice_events.contracts.base import Event, Topic
 from backoffice_events.messaging import (
@@ -31,6 +31,7 @@ pytestmark = pytest.mark.integration
 
 Contract = Callable[..., type[Event]]
 Arrival = Callable[..., Record]
+Until = Callable[..., Awaitable[None]]
 GROUP = "test.batches"
 
 
@@ -179,15 +180,15 @@ async def test_what_the_database_refuses_is_the_events_fault(
     assert len(await ledger.rows("dead_letter")) == 1
 
 
+async def _end_our_session(batch: Batch) -> None:
+    await batch.connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+
 async def test_a_database_that_ends_our_session_is_infrastructure(
     transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
 ) -> None:
     made = contract()
-
-    async def cut(batch: Batch) -> None:
-        await batch.connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
-
-    ledger.before = cut
+    ledger.before = _end_our_session
     records = [arrival(made(name="a", number=1))]
     process = processor(transactions, ConsumerSpec(GROUP, (made,), ledger.handle)).process
     with pytest.raises(DBAPIError) as failure:
@@ -199,13 +200,13 @@ async def test_a_database_that_ends_our_session_is_infrastructure(
 
 
 async def test_an_event_over_which_the_connection_breaks_each_time_becomes_a_dead_letter(
-    transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
+    transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival, until: Until
 ) -> None:
     made = contract()
     spec = ConsumerSpec(GROUP, (made,), ledger.handle)
     process = processor(transactions, spec).process
     records = [arrival(made(name="a", number=number)) for number in range(1, 6)]
-    ledger.before = _breaking_connections_over(3)
+    ledger.before = _breaking_connections_over(3, until)
     for _ in range(LOSSES - 1):
         with pytest.raises(DBAPIError):
             await process(records)
@@ -217,18 +218,30 @@ async def test_an_event_over_which_the_connection_breaks_each_time_becomes_a_dea
     assert "closed" in dead.reason
 
 
-def _breaking_connections_over(number: int) -> Callable[[Batch], Awaitable[None]]:
+def _breaking_connections_over(number: int, until: Until) -> Callable[[Batch], Awaitable[None]]:
     """Return what ends the connection without a word, as a server does with a statement that is too long for it."""
 
     async def cut(batch: Batch) -> None:
-        if any(received.event.number == number for received in batch.events):
-            driver: Any = (await batch.connection.get_raw_connection()).driver_connection
-            sleeping = asyncio.ensure_future(batch.connection.execute(text("SELECT pg_sleep(0.1)")))
-            await asyncio.sleep(0.03)
+        if not any(received.event.number == number for received in batch.events):
+            return
+        driver: Any = (await batch.connection.get_raw_connection()).driver_connection
+        sleeping = asyncio.ensure_future(batch.connection.execute(text("SELECT pg_sleep(5)")))
+        pid = driver.get_server_pid()
+        async with batch.connection.engine.connect() as onlooker:
+            await until(lambda: _is_sleeping(onlooker, pid))
             driver._transport.abort()
-            await sleeping
+            await onlooker.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})  # nobody hears it
+        await sleeping
 
     return cut
+
+
+async def _is_sleeping(onlooker: AsyncConnection, pid: int) -> bool:
+    """Tell whether a session waits in `pg_sleep`. Each look is a transaction: one sees the statistics but once."""
+    waits = text("SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = :pid")
+    found = (await onlooker.execute(waits, {"pid": pid})).scalar_one()
+    await onlooker.rollback()
+    return bool(found)
 
 
 async def test_a_connection_that_breaks_while_the_database_is_away_is_nobodys_fault(
@@ -236,6 +249,8 @@ async def test_a_connection_that_breaks_while_the_database_is_away_is_nobodys_fa
     ledger: Any,
     contract: Contract,
     arrival: Arrival,
+    until: Until,
+    *,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def away(_: Processor) -> bool:
@@ -244,7 +259,7 @@ async def test_a_connection_that_breaks_while_the_database_is_away_is_nobodys_fa
     monkeypatch.setattr(Processor, "_database_answers", away)
     made = contract()
     process = processor(transactions, ConsumerSpec(GROUP, (made,), ledger.handle)).process
-    ledger.before = _breaking_connections_over(1)
+    ledger.before = _breaking_connections_over(1, until)
     for _ in range(LOSSES + 1):
         with pytest.raises(DBAPIError):
             await process([arrival(made(name="a", number=1))])
@@ -255,11 +270,7 @@ async def test_whoever_ends_our_sessions_time_and_again_makes_no_dead_letter(
     transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
 ) -> None:
     made = contract()
-
-    async def cut(batch: Batch) -> None:
-        await batch.connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
-
-    ledger.before = cut
+    ledger.before = _end_our_session
     process = processor(transactions, ConsumerSpec(GROUP, (made,), ledger.handle)).process
     for _ in range(LOSSES + 1):
         with pytest.raises(DBAPIError):
