@@ -11,6 +11,7 @@ import psutil
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
+from backoffice_cli.chaos.fault import Act
 from backoffice_cli.chaos.faults.backlog import MOST_GROWTH_MB
 from backoffice_cli.chaos.front_office import FrontOffice
 from backoffice_cli.chaos.run import world_of
@@ -40,7 +41,7 @@ MB = 1_000_000
 
 def published(platform: Stack) -> list[Record]:
     """Let some trades through, and return their records."""
-    due = timeline(SEED, TRADES, 1.0, world_of(platform))
+    due = timeline(SEED, TRADES, {Act.TRADING: 1.0}, world_of(platform), late=0)[Act.TRADING]
     with FrontOffice(platform.bootstrap_servers, record_of(platform.folder)) as front_office:
         front_office.play(due).result(PATIENCE_SECONDS)
         return [record for _, record in front_office.published]

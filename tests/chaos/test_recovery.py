@@ -117,7 +117,7 @@ class Flows:
 
     def _begin(self, brokers: int) -> Flow:
         platform = self._open.enter_context(self._new_stacks(brokers)).for_seed(SEED, TRADES)
-        due = timeline(SEED, TRADES, SECONDS, world_of(platform))
+        due = timeline(SEED, TRADES, {Act.TRADING: SECONDS}, world_of(platform), late=0)[Act.TRADING]
         servers = platform.plan.clients_bootstrap_servers
         front_office = self._open.enter_context(FrontOffice(servers, record_of(platform.folder)))
         shape = shape_of(platform.plan.topology)

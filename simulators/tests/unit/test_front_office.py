@@ -156,6 +156,17 @@ def test_an_amended_trade_is_stated_again_in_full_under_the_next_version() -> No
         assert (second.report.quantity, second.report.price) != terms
 
 
+def test_some_amendments_state_a_trade_of_another_market_and_book() -> None:
+    both = sequels(amends=Decimal(1))
+    mixed_up = [
+        (first.report, second.report) for first, second in both if first.report.isin != second.report.isin
+    ]
+    assert 0.1 < len(mixed_up) / len(both) < 0.3
+    assert any(first.mic != second.mic for first, second in mixed_up)
+    for first, second in mixed_up:
+        assert (second.source_system, second.trade_reference) == (first.source_system, first.trade_reference)
+
+
 def test_a_bust_is_the_next_version() -> None:
     pairs = sequels(busts=Decimal(1))
     assert len(pairs) == len(TAPE)

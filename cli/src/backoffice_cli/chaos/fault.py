@@ -23,8 +23,8 @@ class Need(StrEnum):
 class Act(StrEnum):
     """The two times of a run in which faults strike.
 
-    TRADING: while the front office publishes. SETTLING: after the first roll of the business day, while the CSD settles
-    what is due.
+    TRADING: while the front office publishes trades. SETTLING: after the first roll of the business day, while the CSD
+    settles what is due and the front office amends and busts.
     """
 
     TRADING = "trading"

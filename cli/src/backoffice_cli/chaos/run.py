@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -18,7 +18,7 @@ from backoffice_cli.chaos.schedule import plan
 from backoffice_cli.chaos.shape import shape_of
 from backoffice_cli.chaos.stacks import record_of
 from backoffice_cli.chaos.stage import Say, Stage
-from backoffice_cli.chaos.timeline import World, timeline
+from backoffice_cli.chaos.timeline import LATE, Due, World, timeline
 from backoffice_cli.commands import reconcile
 from backoffice_cli.demo.days import roll
 from backoffice_cli.platform import Stack, every_page
@@ -35,12 +35,13 @@ _TICK_SECONDS: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be run. seconds: how long trades are published."""
+    """What is to be run. seconds: how long trades are published. late: as for `timeline`."""
 
     seed: int
     trades: int
     seconds: float
     faults: Sequence[Fault]
+    late: float = LATE
 
 
 def run(platform: Stack, wanted: Wanted, say: Say) -> dict[str, Any]:
@@ -52,18 +53,14 @@ def run(platform: Stack, wanted: Wanted, say: Say) -> dict[str, Any]:
     shape = shape_of(platform.plan.topology)
     seconds = {Act.TRADING: wanted.seconds, Act.SETTLING: wanted.seconds * _SETTLING_SHARE}
     planned = plan(wanted.seed, wanted.faults, shape, seconds)
-    due = timeline(wanted.seed, wanted.trades, wanted.seconds, world_of(platform))
+    due = timeline(wanted.seed, wanted.trades, seconds, world_of(platform), late=wanted.late)
     record = record_of(platform.folder)
     begin(platform, record)
     with FrontOffice(platform.plan.clients_bootstrap_servers, record) as front_office:
         stage = Stage(platform, shape, front_office, random.Random(f"stage {wanted.seed}"), say)  # noqa: S311
-        published = front_office.play(due)
-        _play(stage, [each for each in planned if each.act is Act.TRADING], until=published)
-        published.result(_PUBLISHED_WITHIN_SECONDS)
-        _settle_down(stage)
+        _act(Act.TRADING, stage, planned, due)
         _say_days(stage)
-        _play(stage, [each for each in planned if each.act is Act.SETTLING])
-        _settle_down(stage)
+        _act(Act.SETTLING, stage, planned, due)
         for _ in range(_FURTHER_ROLLS):
             _say_days(stage)
             recover(stage)
@@ -77,7 +74,7 @@ def run(platform: Stack, wanted: Wanted, say: Say) -> dict[str, Any]:
         "trades": wanted.trades,
         "ok": audited.ok and report.ok,
         "seconds": round(time.monotonic() - began, 1),
-        "reports": len(due),
+        "reports": sum(map(len, due.values())),
         "planned": [{**asdict(each), "struck": each.number in stage.struck} for each in planned],
         "deeds": [asdict(each) for each in stage.deeds],
         "audit": audited.as_json(),
@@ -97,7 +94,11 @@ def world_of(platform: Stack) -> World:
     return World(market, days, repository_root() / "data")
 
 
-def _settle_down(stage: Stage) -> None:
+def _act(act: Act, stage: Stage, planned: Sequence[Planned], due: Mapping[Act, Sequence[Due]]) -> None:
+    """Publish the reports of an act while its faults strike, and have everything healed."""
+    published = stage.front_office.play(due[act])
+    _play(stage, [each for each in planned if each.act is act], until=published)
+    published.result(_PUBLISHED_WITHIN_SECONDS)
     recover(stage)
     stage.finish_afterwards()
 
@@ -107,7 +108,7 @@ def _say_days(stage: Stage) -> None:
     stage.tell("day", "rolled", ", ".join(f"{calendar} {day}" for calendar, day in days.items()))
 
 
-def _play(stage: Stage, planned: Sequence[Planned], until: "Future[None] | None" = None) -> None:
+def _play(stage: Stage, planned: Sequence[Planned], until: "Future[None]") -> None:
     """Bring about the faults of an act at their moments and take each back at its end, or when the act is over."""
     began = time.monotonic()
     waiting, standing = list(planned), list[Planned]()
@@ -116,8 +117,7 @@ def _play(stage: Stage, planned: Sequence[Planned], until: "Future[None] | None"
         return time.monotonic() - began
 
     def goes_on() -> bool:
-        busy = until is not None and not until.done()
-        return busy or bool(waiting) or any(each.ends is not None for each in standing)
+        return not until.done() or bool(waiting) or any(each.ends is not None for each in standing)
 
     try:
         while goes_on():

@@ -1,16 +1,19 @@
 """What the front office publishes in a run, and when: the tape with its mishaps, at random moments. By seed alone.
 
-Faults have no part in it, so that a disturbed run and an undisturbed one of the same seed have the same inputs.
+Faults have no part in it, so that a disturbed run and an undisturbed one of the same seed have the same inputs. Some
+amendments and busts come late, after the business day: of trades that are settled, in the middle of it, or failing.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from backoffice_cli.chaos.fault import Act
+from backoffice_events.contracts.frontoffice import TradeExecuted
 from simulators.front_office.coupons import read_bonds
 from simulators.front_office.desk import Desk
 from simulators.front_office.scenario import Act as Report
@@ -30,9 +33,13 @@ _MISHAPS: Final = Rates(
 )
 
 
+LATE: Final = 0.2
+"""The share of amendments and busts that come after the business day."""
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A report that is to be published. at: seconds after the run began."""
+    """A report that is to be published. at: seconds after its act began."""
 
     at: float
     report: Report
@@ -47,12 +54,24 @@ class World:
     data: Path
 
 
-def timeline(seed: int, trades: int, seconds: float, world: World) -> list[Due]:
-    """Return the reports of a run in the order of their moments; each trade is dated on its market's open day."""
+def timeline(
+    seed: int, trades: int, seconds: Mapping[Act, float], world: World, *, late: float
+) -> dict[Act, list[Due]]:
+    """Return the reports of each act in the order of their moments; each trade is dated on its market's open day.
+
+    late: the share of amendments and busts that come after the business day.
+    """
     draw = random.Random(f"trades {seed}")  # noqa: S311  inputs that can be repeated, no secret
     desk = Desk(world.market, draw, read_bonds(world.data), counterparties=_COUNTERPARTIES, run=f"{seed}.")
     tape = (_dated(trade, world) for trade in read_tape(world.data, trades))
-    reports = list(play(tape, desk, _MISHAPS, draw))
+    by_act: dict[Act, list[Report]] = {act: [] for act in seconds}
+    for report in play(tape, desk, _MISHAPS, draw):
+        after = not isinstance(report.report, TradeExecuted) and draw.random() < late
+        by_act[Act.SETTLING if after else Act.TRADING].append(report)
+    return {act: _due(reports, seconds[act], draw) for act, reports in by_act.items()}
+
+
+def _due(reports: Sequence[Report], seconds: float, draw: random.Random) -> list[Due]:
     moments = sorted(draw.uniform(0, seconds) for _ in reports)
     return [Due(at, report) for at, report in zip(moments, reports, strict=True)]
 

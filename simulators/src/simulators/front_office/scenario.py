@@ -19,6 +19,10 @@ Report = TradeExecuted | TradeCorrected | TradeBusted
 _SOONEST, _LATEST = 20, 400
 """How many trades later something more is heard of a trade."""
 
+_MIXED_UP, _RESIZED = 0.2, 0.6
+"""Of amendments: those that state the trade before instead, often of another market and book; another size; the rest
+another price."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
@@ -82,15 +86,16 @@ class _Later:
 
 def play(trades: Iterable[TapeTrade], desk: Desk, rates: Rates, draw: random.Random) -> Iterator[Act]:
     """Yield everything that the front office publishes."""
-    later = _Later(draw)
+    later, before = _Later(draw), None
     for now, trade in enumerate(trades):
         yield from later.due(now)
         execution = desk.execute(trade)
         mishap = rates.pick(draw)
         act = _first(execution, mishap, desk, draw)
         yield act
-        for sequel in _sequels(act, draw):
+        for sequel in _sequels(act, before or execution, draw):
             later.put(now, sequel)
+        before = execution
     yield from later.due(None)
 
 
@@ -109,13 +114,14 @@ def _first(execution: TradeExecuted, mishap: str | None, desk: Desk, draw: rando
             return Act(execution, new_id(), mishap)
 
 
-def _sequels(act: Act, draw: random.Random) -> Iterator[Act]:
+def _sequels(act: Act, before: TradeExecuted, draw: random.Random) -> Iterator[Act]:
+    """Yield what is heard of a trade later. before: the execution reported before it, with which it may be mixed up."""
     execution = act.report
     if not isinstance(execution, TradeExecuted):
         return
     match act.mishap:
         case "amends":
-            yield Act(_corrected(execution, draw), new_id(), act.mishap)
+            yield Act(_corrected(execution, before, draw), new_id(), act.mishap)
         case "busts":
             yield Act(_busted(execution), new_id(), act.mishap)
         case "resends":
@@ -126,16 +132,23 @@ def _sequels(act: Act, draw: random.Random) -> Iterator[Act]:
             yield Act(other, new_id(), act.mishap)
 
 
-def _corrected(execution: TradeExecuted, draw: random.Random) -> TradeCorrected:
-    if draw.random() < 0.5:
+def _corrected(execution: TradeExecuted, before: TradeExecuted, draw: random.Random) -> TradeCorrected:
+    """Return the trade stated again: with what the one before it was about, of another size, or at another price."""
+    kind = draw.random()
+    if kind < _MIXED_UP:
+        return _second(replace(before, source_system=execution.source_system), execution.trade_reference)
+    if kind < _RESIZED:
         terms = replace(execution, quantity=execution.quantity * 2, charges=())
     else:
         price = (execution.price * Decimal("1.001")).quantize(Decimal("0.01"), ROUND_HALF_UP)
         terms = replace(execution, price=price)
-    accrued = terms.accrued_interest
-    if accrued is not None:
-        accrued *= terms.quantity / execution.quantity
-    return TradeCorrected(**{**asdict(terms), "version": 2, "accrued_interest": accrued})
+    if terms.accrued_interest is not None:
+        terms = replace(terms, accrued_interest=terms.accrued_interest * terms.quantity / execution.quantity)
+    return _second(terms, execution.trade_reference)
+
+
+def _second(terms: TradeExecuted, trade_reference: str) -> TradeCorrected:
+    return TradeCorrected(**{**asdict(terms), "trade_reference": trade_reference, "version": 2})
 
 
 def _busted(execution: TradeExecuted) -> TradeBusted:
