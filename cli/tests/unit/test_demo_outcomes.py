@@ -80,6 +80,7 @@ def capture(
     )
     into.decisions.append(Decision(trade_id=name, trade_version=1, outcome=decision))
     instruction = Instruction(
+        side="BUY",
         trade_version=1,
         quantity=Decimal(100),
         amount=Decimal(1000),

@@ -60,6 +60,7 @@ CAPTURED = Captured(
 )
 INSTRUCTION = Instruction(
     trade_version=1,
+    side="BUY",
     quantity=TEN,
     amount=PAID,
     settled_quantity=TEN,
@@ -512,6 +513,22 @@ def test_what_settled_by_earlier_instructions_is_asked_for_and_counts(snapshot: 
     assert [trade.trade_id for trade in unexplained(snapshot)] == ["t1"]
     snapshot.settled = {"t1": Settled(TEN, -PAID)}
     assert compare(snapshot).breaks == []
+
+
+def test_what_settled_before_a_trade_was_turned_round_keeps_its_sign(snapshot: Snapshot) -> None:
+    snapshot.captured = [changed(CAPTURED, version=2, side="SELL")]
+    snapshot.decisions = [Decision("t1", 2, "CLEARED")]
+    snapshot.settlements = [changed(SETTLEMENT, trade_version=2)]
+    owed = Amounts(currency="USD", unsettled=2 * PAID, fails=NONE, cash=-PAID)
+    turned = {
+        "trade_date_quantity": -TEN,
+        "amounts": [owed],
+        "journals": [changed(TRADE_DATE, trade_version=2)],
+    }
+    snapshot.booked = [changed(BOOKED, **turned)]
+    assert unexplained(snapshot) == []
+    named = {each.key for each in compare(snapshot).breaks if each.key.startswith("t1")}
+    assert named == set()
 
 
 def test_dead_letters_and_parked_events_are_counted(snapshot: Snapshot) -> None:

@@ -148,7 +148,7 @@ async def _settled_in_all(client: httpx.AsyncClient, snapshot: Snapshot) -> dict
     stories = await _each(
         [f"/settlements/{trade.trade_id}" for trade in wanted], partial(one, client), _Story
     )
-    return {trade.trade_id: _sum(trade, story) for trade, story in zip(wanted, stories, strict=True)}
+    return {trade.trade_id: _sum(story) for trade, story in zip(wanted, stories, strict=True)}
 
 
 def unexplained(snapshot: Snapshot) -> list[Captured]:
@@ -161,14 +161,14 @@ def unexplained(snapshot: Snapshot) -> list[Captured]:
         if trade.version > 1
         and (settlement := settlements.get(trade.trade_id)) is not None
         and (books := booked.get(trade.trade_id)) is not None
-        and last_instruction(trade, settlement).quantity != books.settled_quantity
+        and last_instruction(settlement).quantity != books.settled_quantity
     ]
 
 
-def _sum(trade: Captured, story: _Story) -> Settled:
-    quantity = sum((each.settled_quantity for each in story.instructions), Decimal(0))
-    amount = sum((each.settled_amount for each in story.instructions), Decimal(0))
-    return Settled(quantity, -amount) if trade.side == "BUY" else Settled(-quantity, amount)
+def _sum(story: _Story) -> Settled:
+    settled = [each.settled for each in story.instructions]
+    quantity = sum((each.quantity for each in settled), Decimal(0))
+    return Settled(quantity, sum((each.amount for each in settled), Decimal(0)))
 
 
 async def _entered(client: httpx.AsyncClient, snapshot: Snapshot) -> set[str]:

@@ -150,7 +150,7 @@ def _standing(booked: Booked) -> list[JournalReference]:
 
 def _compare_settled(report: Report, sides: TradeSides, settlement: Settlement, booked: Booked) -> None:
     key = sides.captured.trade_id
-    settled = sides.settled or last_instruction(sides.captured, settlement)
+    settled = sides.settled or last_instruction(settlement)
     cash = sum((amounts.cash for amounts in booked.amounts), Decimal(0))
     report.expect("ledger", f"{key} settled quantity", settled.quantity, booked.settled_quantity)
     report.expect("ledger", f"{key} cash", settled.amount, cash)
@@ -173,11 +173,8 @@ def _failing_quantity(trade: Captured, settlement: Settlement) -> Decimal:
     return remaining if trade.side == "BUY" else -remaining
 
 
-def last_instruction(trade: Captured, settlement: Settlement) -> Settled:
-    """Return what settled by the last instruction, signed as our books see it: securities in, cash in."""
-    last = settlement.instruction
-    if last is None:
+def last_instruction(settlement: Settlement) -> Settled:
+    """Return what settled by the last instruction."""
+    if settlement.instruction is None:
         return Settled(Decimal(0), Decimal(0))
-    if trade.side == "BUY":
-        return Settled(last.settled_quantity, -last.settled_amount)
-    return Settled(-last.settled_quantity, last.settled_amount)
+    return settlement.instruction.settled

@@ -126,6 +126,7 @@ class Instruction(Struct, frozen=True):
     """An instruction to the CSD. failed_on: when its trade failed, whatever became of it; failing: whether it does."""
 
     trade_version: int
+    side: str
     quantity: Decimal
     amount: Decimal
     settled_quantity: Decimal
@@ -133,6 +134,13 @@ class Instruction(Struct, frozen=True):
     failing: bool
     failed_on: str | None
     cancellation: CsdStatus
+
+    @property
+    def settled(self) -> "Settled":
+        """Return what settled, by its own side: an amendment may have turned the trade round since."""
+        if self.side == "BUY":
+            return Settled(self.settled_quantity, -self.settled_amount)
+        return Settled(-self.settled_quantity, self.settled_amount)
 
 
 class Settlement(Struct, frozen=True):
@@ -270,7 +278,7 @@ class Messaging(Struct, frozen=True):
 
 
 class Settled(NamedTuple):
-    """What the CSD confirmed of a trade, over all its instructions."""
+    """What the CSD confirmed, signed as our books see it: securities in, cash in."""
 
     quantity: Decimal
     amount: Decimal

@@ -88,6 +88,21 @@ async def test_a_settlement_is_shown_with_its_history_and_every_message(
     assert messages[0]["document"].startswith("<Document")
 
 
+async def test_what_settled_is_shown_with_the_terms_that_the_csd_was_told(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    trade = a.trade()
+    await settle(world, trade, effective=a.SETTLEMENT_DATE)
+    turned = Side.SELL if trade.side is Side.BUY else Side.BUY
+    await world.facts(a.amended(a.trade(trade.trade_id, version=2, side=turned, book="OTHER")))
+
+    story = (await client.get(f"/settlements/{trade.trade_id}")).json()
+    told = {"side": trade.side, "isin": trade.isin, "currency": trade.currency, "book": trade.book}
+    assert (story["side"], story["book"]) == (turned, "OTHER")
+    assert story["instruction"].items() >= told.items()
+    assert story["instructions"][0].items() >= told.items()
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [

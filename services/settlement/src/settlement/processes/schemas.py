@@ -39,7 +39,13 @@ class InstructionView(BaseModel):
 
     instruction_id: str = Field(description="The account owner's transaction id (TxId) at the CSD.")
     number: int = Field(description="1, 2, 3… per trade.")
-    trade_version: int
+    trade_version: int = Field(
+        description="The version whose terms the CSD was told: it may have others since."
+    )
+    side: str
+    isin: str
+    currency: str
+    book: str
     settlement_date: date = Field(description="Intended settlement date.")
     quantity: Amount
     amount: Amount
