@@ -136,7 +136,7 @@ def _corrected(execution: TradeExecuted, before: TradeExecuted, draw: random.Ran
     """Return the trade stated again: with what the one before it was about, of another size, or at another price."""
     kind = draw.random()
     if kind < _MIXED_UP:
-        return _second(replace(before, source_system=execution.source_system), execution.trade_reference)
+        return _second(execution, before)
     if kind < _RESIZED:
         terms = replace(execution, quantity=execution.quantity * 2, charges=())
     else:
@@ -144,11 +144,13 @@ def _corrected(execution: TradeExecuted, before: TradeExecuted, draw: random.Ran
         terms = replace(execution, price=price)
     if terms.accrued_interest is not None:
         terms = replace(terms, accrued_interest=terms.accrued_interest * terms.quantity / execution.quantity)
-    return _second(terms, execution.trade_reference)
+    return _second(execution, terms)
 
 
-def _second(terms: TradeExecuted, trade_reference: str) -> TradeCorrected:
-    return TradeCorrected(**{**asdict(terms), "trade_reference": trade_reference, "version": 2})
+def _second(execution: TradeExecuted, terms: TradeExecuted) -> TradeCorrected:
+    """Return the second version of an execution, with the terms of the other."""
+    name = {"source_system": execution.source_system, "trade_reference": execution.trade_reference}
+    return TradeCorrected(**{**asdict(terms), **name, "version": 2})
 
 
 def _busted(execution: TradeExecuted) -> TradeBusted:
