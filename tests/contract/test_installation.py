@@ -1,5 +1,6 @@
-"""What the set-up says when it cannot go on: it ends with what is missing, not with a traceback."""
+"""What the set-up leaves, and what it says when it cannot go on: what is missing, not a traceback."""
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -129,3 +130,11 @@ def test_a_folder_whose_name_a_shell_would_change_is_refused_before_anything_is_
 def test_a_locale_that_cannot_say_the_folders_name_is_told_which_can(clone: Path) -> None:
     said = run(sys.executable, clone / "tools" / "install.py", LC_ALL="C")
     assert "needs a UTF-8 locale: export LC_ALL=C.UTF-8" in said
+
+
+@pytest.mark.parametrize("module", ["sqlalchemy.dialects.mssql.pymssql", "settlement.main"])
+def test_what_is_installed_is_compiled_also_what_nothing_imported_yet(module: str) -> None:
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.cached is not None
+    assert Path(spec.cached).exists()
