@@ -18,7 +18,7 @@ from simulators.front_office.bad_data import BAD_DATA
 from simulators.front_office.coupons import Bond, accrued_interest, read_bonds
 from simulators.front_office.desk import Desk, NobodyThereError, charges
 from simulators.front_office.record import line
-from simulators.front_office.scenario import Act, Rates, play
+from simulators.front_office.scenario import Act, Rates, Report, play
 from simulators.front_office.tape import read_tape
 from simulators.market import Market
 
@@ -128,10 +128,10 @@ def test_without_mishaps_each_trade_is_reported_once() -> None:
 
 def test_mishaps_come_as_often_as_asked() -> None:
     share = Decimal("0.1")
-    rates = Rates(*[share] * 7)
+    rates = Rates(*[share] * 8)
     counts = Counter(act.mishap for act in published(rates) if isinstance(act.report, TradeExecuted))
     assert set(counts) == {None, *Rates.__slots__}
-    for name in ("amends", "busts", "bad_data", "fat_fingers", "leavers"):
+    for name in ("amends", "amends_again", "busts", "bad_data", "fat_fingers", "leavers"):
         assert 0.07 < counts[name] / len(TAPE) < 0.13
 
 
@@ -165,6 +165,24 @@ def test_some_amendments_state_a_trade_of_another_market_and_book() -> None:
     assert any(first.mic != second.mic for first, second in mixed_up)
     for first, second in mixed_up:
         assert (second.source_system, second.trade_reference) == (first.source_system, first.trade_reference)
+
+
+def terms(report: TradeExecuted | TradeCorrected) -> tuple[str, Decimal, Decimal]:
+    return report.isin, report.quantity, report.price
+
+
+def test_a_trade_amended_again_is_corrected_then_corrected_corrected_back_or_busted_in_that_order() -> None:
+    stories: dict[str, list[Report]] = {}
+    for act in published(Rates(amends_again=Decimal(1))):
+        stories.setdefault(act.report.trade_reference, []).append(act.report)
+    thirds: Counter[str] = Counter()
+    for first, second, third in stories.values():
+        assert isinstance(first, TradeExecuted)
+        assert isinstance(second, TradeCorrected)
+        assert (second.version, third.version) == (2, 3)
+        back = isinstance(third, TradeCorrected) and terms(third) == terms(first)
+        thirds["back" if back else type(third).__name__] += 1
+    assert set(thirds) == {"back", "TradeCorrected", "TradeBusted"}
 
 
 def test_a_bust_is_the_next_version() -> None:

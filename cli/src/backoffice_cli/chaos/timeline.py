@@ -23,7 +23,8 @@ from simulators.market import Market
 
 _COUNTERPARTIES: Final = 24
 _MISHAPS: Final = Rates(
-    amends=Decimal("0.05"),
+    amends=Decimal("0.03"),
+    amends_again=Decimal("0.02"),
     busts=Decimal("0.03"),
     resends=Decimal("0.03"),
     conflicting_resends=Decimal("0.01"),

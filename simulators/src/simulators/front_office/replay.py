@@ -53,6 +53,7 @@ def scenario(settings: FrontOfficeSettings, market: Market) -> Iterator[Act]:
     )
     rates = Rates(
         amends=settings.amends,
+        amends_again=settings.amends_again,
         busts=settings.busts,
         resends=settings.resends,
         conflicting_resends=settings.conflicting_resends,

@@ -3,7 +3,7 @@
 import heapq
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 
 from msgspec.structs import asdict, replace
@@ -29,6 +29,7 @@ class Rates:
     """How often each mishap befalls a trade, as a share of all; at most one befalls it."""
 
     amends: Decimal = Decimal(0)
+    amends_again: Decimal = Decimal(0)
     busts: Decimal = Decimal(0)
     resends: Decimal = Decimal(0)
     conflicting_resends: Decimal = Decimal(0)
@@ -38,8 +39,7 @@ class Rates:
 
     def __post_init__(self) -> None:
         """Refuse rates that sum to more than one."""
-        total = self.amends + self.busts + self.resends + self.conflicting_resends
-        if total + self.bad_data + self.fat_fingers + self.leavers > 1:
+        if sum(astuple(self)) > 1:
             raise ValueError("the rates sum to more than 1: a trade has one mishap at most")
 
     def pick(self, draw: random.Random) -> str | None:
@@ -74,10 +74,12 @@ class _Later:
     heap: list[tuple[int, int, Act]] = field(default_factory=list)
     count: int = 0
 
-    def put(self, now: int, act: Act) -> None:
+    def put(self, after: int, act: Act) -> int:
+        """Keep an act for some trades after that one; return after which."""
         self.count += 1
-        due = now + self.draw.randint(_SOONEST, _LATEST)
+        due = after + self.draw.randint(_SOONEST, _LATEST)
         heapq.heappush(self.heap, (due, self.count, act))
+        return due
 
     def due(self, now: int | None) -> Iterator[Act]:
         while self.heap and (now is None or self.heap[0][0] <= now):
@@ -93,8 +95,9 @@ def play(trades: Iterable[TapeTrade], desk: Desk, rates: Rates, draw: random.Ran
         mishap = rates.pick(draw)
         act = _first(execution, mishap, desk, draw)
         yield act
+        due = now
         for sequel in _sequels(act, before or execution, draw):
-            later.put(now, sequel)
+            due = later.put(due, sequel)
         before = execution
     yield from later.due(None)
 
@@ -122,6 +125,9 @@ def _sequels(act: Act, before: TradeExecuted, draw: random.Random) -> Iterator[A
     match act.mishap:
         case "amends":
             yield Act(_corrected(execution, before, draw), new_id(), act.mishap)
+        case "amends_again":
+            yield Act(_corrected(execution, before, draw), new_id(), act.mishap)
+            yield Act(_changed_again(execution, before, draw), new_id(), act.mishap)
         case "busts":
             yield Act(_busted(execution), new_id(), act.mishap)
         case "resends":
@@ -130,6 +136,19 @@ def _sequels(act: Act, before: TradeExecuted, draw: random.Random) -> Iterator[A
         case "conflicting_resends":
             other = replace(execution, quantity=execution.quantity * 2)
             yield Act(other, new_id(), act.mishap)
+
+
+def _changed_again(
+    execution: TradeExecuted, before: TradeExecuted, draw: random.Random
+) -> TradeCorrected | TradeBusted:
+    """Return the third version of a trade: corrected once more, corrected back to what it was, or busted."""
+    match draw.choice(("corrected", "corrected back", "busted")):
+        case "corrected":
+            return replace(_corrected(execution, before, draw), version=3)
+        case "corrected back":
+            return replace(_second(execution, execution), version=3)
+        case _:
+            return replace(_busted(execution), version=3)
 
 
 def _corrected(execution: TradeExecuted, before: TradeExecuted, draw: random.Random) -> TradeCorrected:

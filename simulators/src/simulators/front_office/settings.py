@@ -40,6 +40,10 @@ class FrontOfficeSettings(BaseSettings):
     )
     counterparties: int = Field(default=24, ge=1, description="How many parties the desks deal with.")
     amends: Rate = Field(default=Decimal(0), description="Corrected later: a new version with other terms.")
+    amends_again: Rate = Field(
+        default=Decimal(0),
+        description="Corrected later, and after that once more, back to what it was, or cancelled.",
+    )
     busts: Rate = Field(default=Decimal(0), description="Cancelled later.")
     resends: Rate = Field(default=Decimal(0), description="Sent again, with nothing changed.")
     conflicting_resends: Rate = Field(
