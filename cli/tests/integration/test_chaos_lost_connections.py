@@ -1,4 +1,4 @@
-"""A service whose database went away without a word does not wait for it for ever."""
+"""A service whose database went away without a word does not wait for it for ever, nor when it is told to stop."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backoffice_chassis import ServiceSettings
-from backoffice_chassis.database import create_engine
+from backoffice_chassis.database import close, create_engine, create_report_engine
 from backoffice_chassis.testing import FIELD_KEYS
 from backoffice_cli.chaos.proxy import GOOD, Link
 from backoffice_cli.stack.ports import draw_ports
@@ -29,17 +29,22 @@ async def link(postgres: PostgresServer) -> AsyncIterator[Link]:
 
 
 @pytest.fixture
-async def engine(link: Link) -> AsyncIterator[AsyncEngine]:
-    """Return an engine as services have it, with the shortest patience for a statement that may be set."""
-    settings = ServiceSettings(
+def settings(link: Link) -> ServiceSettings:
+    """Return a service's settings, with the shortest patience for a statement that may be set."""
+    return ServiceSettings(
         database_url=f"postgresql://postgres:test@127.0.0.1:{link.port}/postgres",
         issuer_url="http://127.0.0.1",
         field_keys=FIELD_KEYS,
         request_timeout_seconds=1,
     )
+
+
+@pytest.fixture
+async def engine(settings: ServiceSettings) -> AsyncIterator[AsyncEngine]:
+    """Return an engine as services have it."""
     made = create_engine(settings, application_name="lost")
     yield made
-    await made.dispose()
+    await close(made)
 
 
 async def ask(engine: AsyncEngine, statement: str) -> object:
@@ -59,3 +64,14 @@ async def test_a_statement_on_a_lost_connection_fails_as_trouble_of_the_surround
     assert failure is not None
     assert is_infrastructure(failure)
     assert await asyncio.wait_for(ask(engine, "SELECT 3"), PATIENCE_SECONDS) == 3
+
+
+async def test_a_process_that_ends_does_not_wait_as_long_as_for_a_report_until_lost_connections_are_closed(
+    link: Link, settings: ServiceSettings, engine: AsyncEngine
+) -> None:
+    reports = create_report_engine(settings, application_name="lost-report")
+    for each in (engine, reports):
+        assert await ask(each, "SELECT 1") == 1
+    link.lose()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await close(engine, reports)

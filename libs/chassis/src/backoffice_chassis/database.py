@@ -1,5 +1,7 @@
 """The service's database engine."""
 
+import asyncio
+import contextlib
 from typing import Any
 
 from pydantic import SecretStr
@@ -12,6 +14,9 @@ from backoffice_chassis.settings import ServiceSettings
 
 _ANSWER_SECONDS = 5
 """After the server should have cancelled a statement, this long for its word to arrive; then it is not there."""
+
+_GOODBYE_SECONDS = 5
+"""How long the connections of a process that ends may take to close."""
 
 
 def create_engine(settings: ServiceSettings, *, application_name: str) -> AsyncEngine:
@@ -26,6 +31,17 @@ def create_engine(settings: ServiceSettings, *, application_name: str) -> AsyncE
 def create_report_engine(settings: ServiceSettings, *, application_name: str) -> AsyncEngine:
     """Return the engine for what reads whole tables: one connection, and the time of a report."""
     return _engine(settings, application_name, settings.report_timeout_seconds, 1)
+
+
+async def close(*engines: AsyncEngine) -> None:
+    """Close the connections of a process that ends, in seconds, whatever became of the server.
+
+    A connection whose server went away without a word would wait for its goodbye as long as for a statement, or for a
+    whole report, one after the other.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GOODBYE_SECONDS):
+            await asyncio.gather(*(engine.dispose() for engine in engines))
 
 
 def _engine(settings: ServiceSettings, application_name: str, timeout: int, connections: int) -> AsyncEngine:

@@ -11,7 +11,7 @@ from fastapi import Request
 from backoffice_chassis.approvals.dead_letters import discarding
 from backoffice_chassis.approvals.kinds import ApprovalKinds
 from backoffice_chassis.audit.keys import Signer
-from backoffice_chassis.database import create_engine, create_report_engine
+from backoffice_chassis.database import close, create_engine, create_report_engine
 from backoffice_chassis.http.admission import Admission
 from backoffice_chassis.security.keys import IssuerKeys
 from backoffice_chassis.security.tokens import TokenVerifier
@@ -75,8 +75,7 @@ async def open_resources(service: Service) -> AsyncIterator[Resources]:
                 service.name, settings, messaging, reports, verifier, Admission(settings), signer, approvals
             )
         finally:
-            await engine.dispose()
-            await report_engine.dispose()
+            await close(engine, report_engine)
 
 
 def resources_of(request: Request) -> Resources:
