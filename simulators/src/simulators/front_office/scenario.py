@@ -142,13 +142,15 @@ def _changed_again(
     execution: TradeExecuted, before: TradeExecuted, draw: random.Random
 ) -> TradeCorrected | TradeBusted:
     """Return the third version of a trade: corrected once more, corrected back to what it was, or busted."""
+    report: TradeCorrected | TradeBusted
     match draw.choice(("corrected", "corrected back", "busted")):
         case "corrected":
-            return replace(_corrected(execution, before, draw), version=3)
+            report = _corrected(execution, before, draw)
         case "corrected back":
-            return replace(_second(execution, execution), version=3)
+            report = _second(execution, execution)
         case _:
-            return replace(_busted(execution), version=3)
+            report = _busted(execution)
+    return replace(report, version=3)
 
 
 def _corrected(execution: TradeExecuted, before: TradeExecuted, draw: random.Random) -> TradeCorrected:
