@@ -26,6 +26,7 @@ from backoffice_events.messaging import Batch, UnitOfWork
 from compliance.checks.handlers import Judge
 from compliance.reference.handlers import on_employees, on_reference
 from compliance.rules.repository import RulebookReader
+from compliance.screening.domain import FLOOR
 from compliance.screening.jobs import Screener
 from compliance.screening.versions import IndexReader
 
@@ -226,6 +227,17 @@ async def test_no_trade_clears_while_a_required_sanctions_list_is_missing(
     [held] = await judged(make_trade())
     assert isinstance(held, TradeHeld)
     assert held.reasons == ("SANCTIONS",)
+
+
+async def test_no_policy_asks_for_matches_that_are_not_kept(maker: httpx.AsyncClient) -> None:
+    policy = {"kind": "screening-policy", "threshold": str(FLOOR - 1), "valid_from": "2024-01-01"}
+    refused = await maker.post("/rule-changes", json={"reason": "hold more", "rules": [policy]})
+    assert refused.status_code == 422
+    assert "60" in refused.text
+    kept = await maker.post(
+        "/rule-changes", json={"reason": "hold more", "rules": [{**policy, "threshold": str(FLOOR)}]}
+    )
+    assert kept.status_code == 201
 
 
 async def test_nobody_approves_their_own_rules(maker: httpx.AsyncClient, committed: AsyncEngine) -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compliance.screening import evaluation
-from compliance.screening.domain import PARTIES, Alias, EntityType, Entry
-from compliance.screening.index import FLOOR, ListIndex, Subject
+from compliance.screening.domain import FLOOR, PARTIES, Alias, EntityType, Entry
+from compliance.screening.index import ListIndex, Subject
 from compliance.screening.matching import compare, likeness
 from compliance.screening.names import words
 

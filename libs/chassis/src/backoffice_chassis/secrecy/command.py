@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from backoffice_chassis.database import create_engine
+from backoffice_chassis.database import close, create_engine
 from backoffice_chassis.secrecy import backlog, keys
 from backoffice_chassis.secrecy.errors import MissingKeyError, UnreadableError
 from backoffice_chassis.secrecy.sealed import Sealed
@@ -50,7 +50,7 @@ async def _run(service: Service, work: "Work") -> Document:
         async with engine.connect() as connection:
             return await state_of(connection, service.sealed_columns)
     finally:
-        await engine.dispose()
+        await close(engine)
 
 
 async def state_of(connection: AsyncConnection, sealed: Sequence[Sealed]) -> Document:

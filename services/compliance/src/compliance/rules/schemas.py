@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from backoffice_chassis.http.vocabulary import Code, Currency, Isin, Lei, Money, Reason
 from backoffice_events.contracts.vocabulary import InstrumentType
 from compliance.rules.domain import ANY, ListKind, OrderScope, Outcome, PositionScope, Terms
+from compliance.screening.domain import FLOOR
 
 Stop = Literal[Outcome.HOLD, Outcome.BLOCK]
 Reaction = Literal[Outcome.WARN, Outcome.HOLD, Outcome.BLOCK]
@@ -89,7 +90,7 @@ class ScreeningPolicy(_Rule):
     """Which score of a match with a sanctions list holds a trade, and which lists must be loaded."""
 
     kind: Literal["screening-policy"]
-    threshold: Annotated[Money, Field(ge=50, le=100)]
+    threshold: Annotated[Money, Field(ge=FLOOR, le=100)]
     required_lists: list[ListKind] = []
 
 

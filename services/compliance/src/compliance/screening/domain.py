@@ -6,6 +6,9 @@ from enum import StrEnum
 
 import msgspec
 
+FLOOR = Decimal(60)
+"""Matches below this score are not kept: no screening policy may have a lower threshold than this."""
+
 
 class Counterparty(msgspec.Struct, frozen=True, kw_only=True):
     """A party as it is screened. country: ISO 3166 alpha-2, None when unknown."""

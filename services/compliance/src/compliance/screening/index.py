@@ -11,14 +11,11 @@ from typing import NamedTuple
 import msgspec
 
 from compliance.screening.additions import branch, second_names
-from compliance.screening.domain import PARTIES, UNREAD, EntityType, Entry, Match
+from compliance.screening.domain import FLOOR, PARTIES, UNREAD, EntityType, Entry, Match
 from compliance.screening.matching import Comparison, Pair, compare, likeness
 from compliance.screening.names import LEGAL_FORMS, PARTICLES, by_script, skeleton, words
 from compliance.screening.postings import Postings
 from compliance.screening.weights import Weights
-
-FLOOR = Decimal(60)
-"""Matches below this score are not kept: no screening policy may have a lower threshold than this."""
 
 CANDIDATES = 60
 COMMON = 400
