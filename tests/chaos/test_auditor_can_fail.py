@@ -2,8 +2,6 @@
 
 One stack carries a run for each variant: a service is started broken, trades pass, everything comes to rest, and the
 audit of that run must break. With the next variant the service is whole again, and what broke before does not count.
-
-One variant of each service, and the tampering, run always; BACKOFFICE_CHAOS_LONG=1 runs them all.
 """
 
 import asyncio
@@ -68,12 +66,6 @@ CAUGHT_BY = {
     "reversal-disguised": ("ledger", "every confirmation of the CSD settled once"),
     "parked-forgotten": ("ledger", "nothing is parked for ever"),
 }
-
-
-LONG = pytest.mark.skipif(
-    "BACKOFFICE_CHAOS_LONG" not in os.environ, reason="long: set BACKOFFICE_CHAOS_LONG=1"
-)
-ALWAYS = {"outbox-deleted-early", "offsets-committed-early", "instruction-sent-twice", "reversal-disguised"}
 
 
 @dataclass
@@ -246,9 +238,7 @@ def test_a_whole_platform_is_found_clean(stage: Stage, whole: Path) -> None:
     assert all(statement.checked for statement in report.statements if "failing" not in statement.name)
 
 
-@pytest.mark.parametrize(
-    "variant", [pytest.param(each, marks=() if each in ALWAYS else LONG) for each in CAUGHT_BY]
-)
+@pytest.mark.parametrize("variant", CAUGHT_BY)
 def test_a_broken_variant_is_caught_by_its_statement(stage: Stage, whole: Path, variant: str) -> None:
     service, statement = CAUGHT_BY[variant]
     stage.run_broken(service, variant)
@@ -258,7 +248,6 @@ def test_a_broken_variant_is_caught_by_its_statement(stage: Stage, whole: Path, 
     assert caught[0].timeline, f"{caught[0].key} has no story"
 
 
-@LONG
 def test_a_reversal_booked_twice_is_refused_by_the_database_itself(stage: Stage, whole: Path) -> None:
     stage.run_broken("ledger", "reversal-twice")
     report = stage.audited(play(stage, "reversal-twice"))
