@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from backoffice_cli.main import app
 
@@ -23,8 +24,10 @@ INVOCATION = re.compile(r"(?<![\w./-])(?:\.venv/bin/)?backoffice ((?:[^|;&)`\n\"
 
 def commands(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Return each command that does something, with the words that lead to it."""
-    if hasattr(command, "commands"):
-        for name, one in command.commands.items():
+    if isinstance(command, TyperGroup):
+        context = typer.Context(command)
+        for name in command.list_commands(context):
+            _, one, _ = command.resolve_command(context, [name])
             yield from commands(one, *path, name)
     else:
         yield path, command

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from backoffice_cli.commands.events.owners import Owners, Person, Service
-from backoffice_cli.commands.events.tables import show_approvals
 from backoffice_cli.commands.options import AsJson, StateFolder
+from backoffice_cli.commands.owners import Owners, Person, Service
+from backoffice_cli.commands.tables import show_approvals
 from backoffice_cli.console import failures
 from backoffice_cli.platform import Platform
 

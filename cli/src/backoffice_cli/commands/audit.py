@@ -11,9 +11,9 @@ from backoffice_chassis.audit.keys import Signer
 from backoffice_chassis.audit.verification import Finding
 from backoffice_cli.audit.check import Checked, check
 from backoffice_cli.audit.memory import recall, remember
-from backoffice_cli.commands.events.owners import Owners, Service, Since, iso
-from backoffice_cli.commands.events.tables import show_entries, words
 from backoffice_cli.commands.options import AsJson, StateFolder
+from backoffice_cli.commands.owners import Owners, Service, Since, iso
+from backoffice_cli.commands.tables import show_entries, words
 from backoffice_cli.console import Exit, console, failures, print_json
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack.plan import read_plan

@@ -15,7 +15,8 @@ from backoffice_cli.provisioning import access
 from backoffice_cli.provisioning.topics import create_topics
 from backoffice_cli.provisioning.users import set_users
 from backoffice_cli.stack.catalogue import SERVICES
-from backoffice_cli.stack.databases import ServiceDatabase, provision, provision_monitoring
+from backoffice_cli.stack.databases import ServiceDatabase, provision_monitoring
+from backoffice_cli.stack.databases import provision as provision_databases
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.secret_files import secret
 from backoffice_events.brokers import Brokers
@@ -24,7 +25,7 @@ ADMIN_URL = "BACKOFFICE_ADMIN_DATABASE_URL"
 MONITORING = "MONITORING_PASSWORD"
 
 
-def provision_servers(  # noqa: PLR0917  each is an option of the command
+def provision(  # noqa: PLR0917  each is an option of the command
     bootstrap_servers: Annotated[
         str,
         typer.Option(envvar="BACKOFFICE_KAFKA_BOOTSTRAP_SERVERS", help="Kafka brokers, host:port by commas."),
@@ -64,7 +65,7 @@ def provision_servers(  # noqa: PLR0917  each is an option of the command
         topics = declared.topics if brokers else ()
         passwords = _user_passwords(declared) if brokers and kafka_users else {}
         try:
-            asyncio.run(provision(url, databases))
+            asyncio.run(provision_databases(url, databases))
             if monitoring := secret(MONITORING):
                 asyncio.run(provision_monitoring(url, monitoring))
             if brokers:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from backoffice_chassis.audit.keys import new_seed
-from backoffice_chassis.secrecy.ring import new_key_ring
+from backoffice_chassis.key_text import new_key_ring, new_seed
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.databases import ServiceDatabase
 from backoffice_cli.stack.paths import write_whole

@@ -17,7 +17,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from backoffice_chassis.audit.keys import seed_bytes
+from backoffice_chassis.key_text import seed_bytes
 from backoffice_chassis.secrecy.ring import parsed
 from backoffice_events.brokers import Brokers, SaslMechanism, SecurityProtocol
 

@@ -14,11 +14,12 @@ from sqlalchemy import Table
 from backoffice_chassis import Role, Service
 from backoffice_chassis.audit import merkle, verification
 from backoffice_chassis.audit.entries import leaf_data
-from backoffice_chassis.audit.keys import Signer, new_seed
+from backoffice_chassis.audit.keys import Signer
 from backoffice_chassis.audit.sealing import TamperedTreeError, seal
 from backoffice_chassis.audit.tables import APPEND_ONLY, metadata
 from backoffice_chassis.audit.trail import Audit, Origin
 from backoffice_chassis.audit.verification import Finding, Kind
+from backoffice_chassis.key_text import new_seed
 from backoffice_chassis.resources import open_resources
 from backoffice_chassis.testing import AUDIT_KEY, FixedClock, as_caller, client_for
 from backoffice_cli.stack.testing import PostgresServer

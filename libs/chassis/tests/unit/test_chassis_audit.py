@@ -20,8 +20,9 @@ from backoffice_chassis import (
 )
 from backoffice_chassis.audit.canonical import canonical, digest, plain
 from backoffice_chassis.audit.entries import moment
-from backoffice_chassis.audit.keys import ENTRY, HEAD, Signer, is_signed, new_seed
+from backoffice_chassis.audit.keys import ENTRY, HEAD, Signer, is_signed
 from backoffice_chassis.audit.masking import MASKED
+from backoffice_chassis.key_text import new_seed
 
 pytestmark = pytest.mark.unit
 

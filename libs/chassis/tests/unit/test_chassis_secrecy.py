@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from backoffice_chassis import ServiceSettings
 from backoffice_chassis.audit.masking import MASKED
+from backoffice_chassis.key_text import new_key_ring
 from backoffice_chassis.secrecy.documents import AccountsOfDocument, may_name_an_account
 from backoffice_chassis.secrecy.envelope import DataKey, is_sealed, key_id_of
 from backoffice_chassis.secrecy.errors import MissingKeyError, UnreadableError
-from backoffice_chassis.secrecy.ring import KeyRing, new_key_ring
+from backoffice_chassis.secrecy.ring import KeyRing
 from backoffice_chassis.secrecy.transit import EventKeys
 from backoffice_events.ids import new_id
 

@@ -21,9 +21,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pydantic import SecretStr
 
 from backoffice_chassis import Role, Service
+from backoffice_chassis.key_text import new_key_ring
 from backoffice_chassis.secrecy import backlog, command
 from backoffice_chassis.secrecy import keys as data_keys
-from backoffice_chassis.secrecy.ring import new_key_ring
 from backoffice_chassis.telemetry import Telemetry
 from backoffice_chassis.testing import (
     AUDIT_KEY,

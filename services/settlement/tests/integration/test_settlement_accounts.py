@@ -14,10 +14,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backoffice_chassis import ServiceSettings
+from backoffice_chassis.key_text import new_key_ring
 from backoffice_chassis.secrecy import command
 from backoffice_chassis.secrecy.errors import MissingKeyError, UnreadableError
 from backoffice_chassis.secrecy.keys import with_ring
-from backoffice_chassis.secrecy.ring import KeyRing, new_key_ring
+from backoffice_chassis.secrecy.ring import KeyRing
 from backoffice_chassis.secrecy.transit import EventKeys, sealed, with_event_keys
 from backoffice_chassis.testing import (
     AUDIT_KEY,

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from msgspec import json
 from msgspec.structs import replace
 
+from backoffice_chassis.key_text import new_key_ring
 from backoffice_chassis.secrecy.errors import UnreadableError
-from backoffice_chassis.secrecy.ring import new_key_ring
 from backoffice_chassis.secrecy.transit import EventKeys, opened, sealed
 from backoffice_events.contracts.trading import TradeCaptured
 

@@ -14,9 +14,9 @@ from backoffice_cli.commands.events.handling import (
     redriven,
     report,
 )
-from backoffice_cli.commands.events.owners import DryRun, Owners, Person, Role, Service, Since, Why, iso
-from backoffice_cli.commands.events.tables import show_approvals, show_entries, words
 from backoffice_cli.commands.options import AsJson, StateFolder
+from backoffice_cli.commands.owners import DryRun, Owners, Person, Role, Service, Since, Why, iso
+from backoffice_cli.commands.tables import show_approvals, show_entries, words
 from backoffice_cli.console import failures, print_json
 from backoffice_cli.platform import Platform
 

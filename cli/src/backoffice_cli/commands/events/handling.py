@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from backoffice_cli.commands.events.owners import Owners
+from backoffice_cli.commands.owners import Owners
 from backoffice_cli.console import Exit, console, print_json
 from backoffice_cli.stack.errors import StackError
 

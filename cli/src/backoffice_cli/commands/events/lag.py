@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from aiokafka.errors import KafkaError
 
-from backoffice_cli.commands.events.tables import age, show_rows
 from backoffice_cli.commands.options import AsJson, StateFolder
+from backoffice_cli.commands.tables import age, show_rows
 from backoffice_cli.console import Exit, console, failures, print_json
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError

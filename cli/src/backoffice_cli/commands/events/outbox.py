@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 import typer
 
-from backoffice_cli.commands.events.owners import Owners, Service
-from backoffice_cli.commands.events.tables import age, show_rows
 from backoffice_cli.commands.options import AsJson, StateFolder
+from backoffice_cli.commands.owners import Owners, Service
+from backoffice_cli.commands.tables import age, show_rows
 from backoffice_cli.console import Exit, failures, print_json, progress
 from backoffice_cli.platform import Platform, body_of
 from backoffice_cli.stack.errors import StackError

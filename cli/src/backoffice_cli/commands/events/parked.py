@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from backoffice_cli.commands.events.handling import sentence
-from backoffice_cli.commands.events.owners import DryRun, Owners, Person, Role, Service, Why
-from backoffice_cli.commands.events.tables import show_entries, words
 from backoffice_cli.commands.options import AsJson, StateFolder
+from backoffice_cli.commands.owners import DryRun, Owners, Person, Role, Service, Why
+from backoffice_cli.commands.tables import show_entries, words
 from backoffice_cli.console import Exit, console, failures, print_json
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError

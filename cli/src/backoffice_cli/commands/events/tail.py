@@ -14,8 +14,8 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from backoffice_cli.commands.events.owners import Since, moment
 from backoffice_cli.commands.options import AsJson, StateFolder
+from backoffice_cli.commands.owners import Since, moment
 from backoffice_cli.console import console, failures
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError

@@ -3,37 +3,18 @@
 Whoever can write to the database cannot sign, so a row that was changed or slipped in behind the service's back shows.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
-import secrets
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from backoffice_chassis.audit.masking import Masks
+from backoffice_chassis.key_text import seed_bytes
 
-SEED_BYTES = 32
 ENTRY = b"backoffice audit entry\n"
 HEAD = b"backoffice audit tree head\n"
 """What is signed begins with what it is, so that neither passes for the other."""
-
-
-def new_seed() -> str:
-    """Return a new private key as settings hold it: 32 random bytes in base64."""
-    return base64.b64encode(secrets.token_bytes(SEED_BYTES)).decode()
-
-
-def seed_bytes(text: str) -> bytes:
-    """Return a private key's bytes. Raises ValueError, without the text, when it is not 32 bytes in base64."""
-    try:
-        seed = base64.b64decode(text.strip(), validate=True)
-    except binascii.Error:
-        seed = b""
-    if len(seed) != SEED_BYTES:
-        raise ValueError(f"must be {SEED_BYTES} random bytes in base64, as `openssl rand -base64 32` prints")
-    return seed
 
 
 class Signer:

@@ -1,6 +1,5 @@
 """Key-encryption keys: the operator's, given to the process and never stored. They wrap data keys and nothing else."""
 
-import base64
 import os
 import re
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from backoffice_chassis.audit.keys import seed_bytes
+from backoffice_chassis.key_text import seed_bytes
 from backoffice_chassis.secrecy.errors import MissingKeyError, UnreadableError
 
 NONCE_BYTES = 12
@@ -74,11 +73,6 @@ def parsed(text: str) -> dict[int, bytes]:
 def is_version(text: str) -> bool:
     """Return whether a text is the version of a key."""
     return _VERSION.fullmatch(text) is not None
-
-
-def new_key_ring() -> str:
-    """Return a new ring of one key, as settings hold it."""
-    return f"1:{base64.b64encode(os.urandom(32)).decode()}"
 
 
 def _binding(key_id: str) -> bytes:
