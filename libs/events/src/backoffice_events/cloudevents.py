@@ -215,7 +215,7 @@ def _event_type(headers: dict[str, bytes]) -> str:
 
 def _refuse_other_kinds(headers: dict[str, bytes]) -> None:
     """Say what a record without a type is, where that can be known."""
-    if WHOLE_BATCH in headers:
+    if headers.get(WHOLE_BATCH):  # anybody may send one of this name, null too
         raise UndecodableError(headers[WHOLE_BATCH].decode(errors="replace"))
     if (headers.get(_CONTENT_TYPE) or b"").startswith(_STRUCTURED):
         raise UndecodableError(

@@ -16,7 +16,7 @@ from backoffice_events.contracts.frontoffice import TradeExecuted
 from backoffice_events.contracts.reference import BusinessDayOpened, BusinessDayStatus
 from backoffice_events.contracts.vocabulary import Charge, ChargeType, Side
 from backoffice_events.limits import check_number, holds_nul
-from backoffice_events.records import MAX_VALUE_BYTES, Record
+from backoffice_events.records import MAX_VALUE_BYTES, WHOLE_BATCH, Record
 
 pytestmark = pytest.mark.unit
 
@@ -331,6 +331,13 @@ def test_a_media_type_may_be_left_out_or_spelt_otherwise(stated: tuple[bytes, ..
 def test_the_structured_mode_is_named_as_what_is_wrong() -> None:
     headers = [("content-type", b"application/cloudevents+json; charset=utf-8")]
     with pytest.raises(UndecodableError, match="structured mode"):
+        decode(record_of(execution(), headers=headers))
+
+
+@pytest.mark.parametrize("name", ["ce_type", "content-type", "traceparent", WHOLE_BATCH])
+def test_a_header_without_a_value_is_undecodable_and_never_crashes_the_decoder(name: str) -> None:
+    headers: list[Any] = [(name, None)]
+    with pytest.raises(UndecodableError, match="header ce_type is missing"):
         decode(record_of(execution(), headers=headers))
 
 
