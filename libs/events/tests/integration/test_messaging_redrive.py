@@ -309,3 +309,67 @@ async def test_a_follower_that_a_release_finds_at_fault_blocks_the_rest(desk: De
 
 async def test_a_release_of_a_key_without_dead_letters_finds_none(desk: Desk) -> None:
     assert (await desk.redriver.release("test.redrive", "z", WHO)).result is Result.NOT_FOUND
+
+
+async def _unreadable(desk: Desk, monkeypatch: pytest.MonkeyPatch, *records: Record) -> None:
+    """Let records come to a release that does not know their type yet."""
+    with monkeypatch.context() as older_release:
+        older_release.setattr(cloudevents, "contract_of", lambda _: None)
+        await desk.process(records)
+
+
+async def test_an_event_that_an_older_release_could_not_read_is_redriven_until_it_is_taken(
+    transactions: Transactions,
+    ledger: Any,
+    contract: Contract,
+    arrival: Arrival,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = Desk(transactions, ledger, contract(), arrival)
+    await _unreadable(desk, monkeypatch, arrival(desk.made(name="a", number=1)))
+    (dead,) = await desk.dead()
+    ledger.refused = {1}
+    assert (await desk.redriver.redrive(dead.id, WHO)).result is Result.FAILED
+    ledger.refused = set()
+    assert (await desk.redriver.redrive(dead.id, WHO)).result is Result.REDRIVEN
+    assert await ledger.effects() == [1]
+
+
+async def test_an_event_that_an_older_release_cannot_read_stays_open_however_often_it_is_redriven(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (dead,) = await desk.dead()
+    with monkeypatch.context() as older_release:
+        older_release.setattr(cloudevents, "contract_of", lambda _: None)
+        results = [(await desk.redriver.redrive(dead.id, WHO)).result for _ in range(2)]
+    assert results == [Result.FAILED] * 2
+    assert (await desk.redriver.redrive(dead.id, WHO)).result is Result.REDRIVEN
+    assert await desk.ledger.effects() == [1, 2, 3, 4]
+
+
+async def test_a_follower_that_came_twice_before_it_could_be_read_takes_effect_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event, event_id = desk.made(name="a", number=5), new_id()
+    await _unreadable(desk, monkeypatch, *[desk.arrival(event, event_id=event_id) for _ in range(2)])
+    (dead,) = await desk.dead()
+    answer = await desk.redriver.redrive(dead.id, WHO)
+    await desk.process([desk.arrival(event, event_id=event_id)])
+    assert answer.followers == 3
+    assert await desk.ledger.effects() == [1, 2, 3, 4, 5]
+
+
+async def test_a_follower_at_fault_that_came_before_it_could_be_read_takes_effect_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event, event_id = desk.made(name="a", number=5), new_id()
+    await _unreadable(desk, monkeypatch, desk.arrival(event, event_id=event_id))
+    desk.ledger.refused = {5}
+    (dead,) = await desk.dead()
+    await desk.redriver.redrive(dead.id, WHO)
+    desk.ledger.refused = set()
+    await desk.process([desk.arrival(event, event_id=event_id)])
+    (dead,) = await desk.dead()
+    await desk.redriver.redrive(dead.id, WHO)
+    await desk.process([desk.arrival(event, event_id=event_id)])
+    assert await desk.ledger.effects() == [1, 2, 3, 4, 5]

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from sqlalchemy import Row, Table, TextClause, text
 
 from backoffice_events.cloudevents import Received
 from backoffice_events.messaging import dead_letters, inbox, parking
@@ -10,6 +12,7 @@ from backoffice_events.messaging.batch import Batch, ConsumerSpec, Item, untaken
 from backoffice_events.messaging.dead_letters import Condemned
 from backoffice_events.messaging.failures import describe, is_infrastructure
 from backoffice_events.messaging.processor import read
+from backoffice_events.messaging.tables import parked_event
 from backoffice_events.messaging.unit import UnitOfWork
 
 FOLLOWERS_AT_ONCE: Final = 500
@@ -37,8 +40,10 @@ async def follow(unit: UnitOfWork, spec: ConsumerSpec, key: str) -> Followed:
         rows = await parking.parked(unit.connection, spec.group, key, FOLLOWERS_AT_ONCE)
         if not rows:
             break
-        part = await take_in_order(unit, spec, [read(parking.record_of(row)) for row in rows])
-        await parking.release(unit.connection, [row.seq for row in rows[: part.seen]])
+        waiting = await yet_to_take(unit, spec, parked_event, rows)
+        part = await take_in_order(unit, spec, list(waiting.values()))
+        left = set(list(waiting)[part.seen :])
+        await parking.release(unit.connection, [row.seq for row in rows if row.seq not in left])
         taken += part.taken
         if part.refused is not None:
             return Followed(taken, part.refused)
@@ -57,16 +62,36 @@ async def take_in_order(unit: UnitOfWork, spec: ConsumerSpec, items: Sequence[It
     return Followed(len(items))
 
 
-async def is_new(unit: UnitOfWork, spec: ConsumerSpec, item: Item, entered_as: str) -> bool:
-    """Tell whether an item has yet to take effect.
+async def yet_to_take(
+    unit: UnitOfWork, spec: ConsumerSpec, table: Table, rows: Sequence[Row[Any]]
+) -> dict[int, Item]:
+    """Return what has yet to take effect of the kept records in a table's rows, by `seq`, in their order.
 
-    One that was undecodable stands in the inbox by its place; now that it can be read, the same event may have come
-    by another way in the meantime.
+    One that was undecodable stands in the inbox by its place. Now that it can be read it is entered as the event it is,
+    unless that has come by another way in the meantime. Its row is told: it may have to wait for another try.
     """
-    item_id = inbox.inbox_id(item)
-    if item_id == entered_as:
-        return True
-    return bool(await inbox.take(unit.connection, spec.group, {item_id: item}, unit.now))
+    waiting: dict[int, Item] = {row.seq: read(parking.record_of(row)) for row in rows}
+    readable = {
+        row.seq: inbox.inbox_id(item)
+        for row in rows
+        if isinstance(item := waiting[row.seq], Received) and inbox.inbox_id(item) != str(row.inbox_id)
+    }
+    if not readable:
+        return waiting
+    first = {item_id: seq for seq, item_id in reversed(readable.items())}
+    entered = {item_id: waiting[seq] for item_id, seq in first.items()}
+    new = await inbox.take(unit.connection, spec.group, entered, unit.now)
+    told = {first[item_id]: item_id for item_id in new}
+    await unit.connection.execute(_tell(table), {"seqs": list(told), "ids": list(told.values())})
+    return {seq: item for seq, item in waiting.items() if seq in told or seq not in readable}
+
+
+def _tell(table: Table) -> TextClause:
+    return text(
+        f"UPDATE {table.name} AS kept SET inbox_id = entered.id"  # noqa: S608 -- a table of ours
+        " FROM unnest(CAST(:seqs AS bigint[]), CAST(:ids AS uuid[])) AS entered (seq, id)"
+        " WHERE kept.seq = entered.seq"
+    )
 
 
 async def attempt(unit: UnitOfWork, spec: ConsumerSpec, items: Sequence[Item]) -> str | None:

@@ -19,7 +19,6 @@ from backoffice_events.messaging.batch import ConsumerSpec
 from backoffice_events.messaging.dead_letters import DISCARDED, OPEN, REDRIVEN
 from backoffice_events.messaging.failures import clean
 from backoffice_events.messaging.following import Followed
-from backoffice_events.messaging.processor import read
 from backoffice_events.messaging.tables import dead_letter
 from backoffice_events.messaging.unit import Transactions, UnitOfWork
 
@@ -164,12 +163,11 @@ class Redriver:
             return Answer(
                 dead_letter_id, Result.FAILED, f"this service has no consumer {row.consumer} any more"
             )
-        item = read(parking.record_of(row))
-        if await following.is_new(unit, spec, item, str(row.inbox_id)):
-            reason = await following.attempt(unit, spec, [item])
-            if reason is not None:
-                await _failed_again(unit, row, reason)
-                return Answer(dead_letter_id, Result.FAILED, reason)
+        waiting = await following.yet_to_take(unit, spec, dead_letter, [row])
+        reason = await following.attempt(unit, spec, list(waiting.values()))
+        if reason is not None:
+            await _failed_again(unit, row, reason)
+            return Answer(dead_letter_id, Result.FAILED, reason)
         await _close(unit, row, REDRIVEN)
         return await self._followed(unit, row, Result.REDRIVEN)
 
