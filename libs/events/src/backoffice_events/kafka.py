@@ -1,13 +1,19 @@
 """Sending records to Kafka in order: per partition one batch at a time, the next only after the last is stored."""
 
 import asyncio
+import contextlib
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    UnknownTopicOrPartitionError,
+)
 
 from backoffice_events.brokers import Brokers
 from backoffice_events.records import Record
@@ -16,6 +22,11 @@ MAX_BATCH_BYTES: Final = 262_144
 MAX_REQUEST_BYTES: Final = 1_048_576
 STOP_SECONDS: Final = 5.0
 METADATA_SECONDS: Final = 2.0
+
+STORE_SECONDS: Final = 15.0
+"""How long a batch may take to be stored: longer than a cluster takes to miss a partition's leader and elect another.
+aiokafka's idempotent producer would try for ever, while a partition is short of replicas and all others are well.
+"""
 
 
 def partition_of(key: bytes | None, partitions: int) -> int:
@@ -150,10 +161,13 @@ async def _send_partition(
     while first < len(positions):
         batch, end = _filled(producer.create_batch(), records, positions, first)
         try:
-            stored = await producer.send_batch(batch, place[0], partition=place[1])
-            await stored
+            async with asyncio.timeout(STORE_SECONDS):
+                await (await producer.send_batch(batch, place[0], partition=place[1]))
         except KafkaError as error:
             return dict.fromkeys(positions[first:], error)
+        except TimeoutError:
+            late: Exception = KafkaTimeoutError(f"not stored within {STORE_SECONDS:g} s")
+            return dict.fromkeys(positions[first:], late)
         first = end
     return {}
 
@@ -172,8 +186,13 @@ def _filled(batch: Any, records: Sequence[Record], positions: Sequence[int], fir
 
 
 async def _end(producer: Any) -> None:
-    """Stop a producer for certain: its own stop waits for as long as the broker is away."""
+    """Stop a producer for certain: its own stop waits for as long as the broker is away, or stores nothing.
+
+    Left alone, its sender would go on trying, and some day store old records behind newer ones.
+    """
     try:
         await asyncio.wait_for(producer.stop(), STOP_SECONDS)
     except (TimeoutError, KafkaError):
+        with contextlib.suppress(TimeoutError, KafkaError):
+            await asyncio.wait_for(producer._sender.close(), STOP_SECONDS)
         await producer.client.close()

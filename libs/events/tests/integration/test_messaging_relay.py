@@ -5,7 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import asyncpg
 import pytest
+from aiokafka.errors import NotEnoughReplicasError
+from aiokafka.producer.sender import SendProduceReqHandler
 from sqlalchemy import text
 
 from backoffice_events.brokers import Brokers
@@ -14,6 +17,11 @@ from backoffice_events.messaging import relay as relay_module
 from backoffice_events.messaging.relay import Relay
 
 pytestmark = pytest.mark.integration
+
+HELD = (
+    "FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 
 
 @contextlib.asynccontextmanager
@@ -109,10 +117,7 @@ async def test_another_relay_takes_over_when_the_leaders_session_ends(stage: Any
 
 async def test_a_leader_whose_session_was_killed_stands_for_leadership_again(stage: Any) -> None:
     made = await stage.contract(partitions=1)
-    here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    kill = text(
-        f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND {here}"  # noqa: S608
-    )
+    kill = text(f"SELECT pg_terminate_backend(pid) {HELD}")
     async with running(stage.relay()):
         await stage.publish(made(name="a", number=1))
         await stage.drained()
@@ -121,6 +126,26 @@ async def test_a_leader_whose_session_was_killed_stands_for_leadership_again(sta
         await stage.publish(made(name="a", number=2))
         await stage.drained()
     assert [event.number for event in await stage.events(made)] == [1, 2]
+
+
+async def test_a_session_that_may_hold_the_lock_never_goes_back_to_the_pool(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, granted = asyncpg.Connection.fetchval, asyncio.Event()
+
+    async def answered_too_late(connection: Any, *question: Any) -> None:
+        assert await asked(connection, *question)
+        granted.set()
+        raise TimeoutError
+
+    async def nobody_holds_it() -> bool:
+        async with stage.engine.connect() as connection:
+            return (await connection.execute(text(f"SELECT count(*) = 0 {HELD}"))).scalar_one()
+
+    monkeypatch.setattr(asyncpg.Connection, "fetchval", answered_too_late)
+    async with running(stage.relay()):
+        await granted.wait()
+    await stage.until(nobody_holds_it)
 
 
 async def test_a_topic_that_does_not_exist_keeps_no_other_from_being_sent(
@@ -139,6 +164,40 @@ async def test_a_topic_that_does_not_exist_keeps_no_other_from_being_sent(
         await stage.create_topic(missing)
         await stage.drained()
     assert [event.number for event in await stage.events(missing)] == [1]
+
+
+async def test_a_topic_that_is_short_of_replicas_keeps_no_other_from_being_sent(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backoffice_events.kafka.STORE_SECONDS", 1.0)
+    monkeypatch.setattr("backoffice_events.kafka.STOP_SECONDS", 0.5)
+    short, there = await stage.contract(), await stage.contract()
+    answered = SendProduceReqHandler.handle_response
+
+    def answer(handler: Any, response: Any) -> None:
+        """Take the broker's answer as it is when a partition has too few replicas in sync, which one broker lacks."""
+        for topic, partitions in response.topics:
+            if topic == short.topic.name:
+                partitions[:] = [
+                    (place, NotEnoughReplicasError.errno, *more) for place, _, *more in partitions
+                ]
+        answered(handler, response)
+
+    async def one_left() -> bool:
+        return await stage.outbox_rows() == 1
+
+    async with running(stage.relay()):
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(SendProduceReqHandler, "handle_response", answer)
+            await stage.publish(short(name="a", number=1), there(name="a", number=2))
+            await stage.until(one_left)
+            await stage.publish(there(name="a", number=3))
+            await stage.until(one_left)
+        await stage.drained()
+    assert {event.number for event in await stage.events(there)} == {2, 3}
+    assert {event.number for event in await stage.events(short)} == {1}
+    going_on = [task for task in asyncio.all_tasks() if "_sender_routine" in repr(task)]
+    assert not going_on, "a producer that was given up would send old records some day"
 
 
 async def test_a_commit_in_another_process_wakes_the_relay(

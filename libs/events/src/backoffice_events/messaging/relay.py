@@ -102,16 +102,21 @@ class Relay:
         await self._sender.stop()
 
     async def _stand_for_leadership(self, backoff: Backoff) -> None:
-        """Lead, if nobody else does. The session is ended after that, whatever happened: it holds the lock."""
+        """Lead, if nobody else does. The session is ended after that, whatever happened: it holds the lock.
+
+        So it may when no answer came in time. Back in the pool it would keep everybody from leading, us as well.
+        """
         async with self._engine.connect() as connection:
             raw = await connection.get_raw_connection()
             driver: Any = raw.driver_connection
-            if not await driver.fetchval("SELECT pg_try_advisory_lock($1)", _LEADERSHIP):
-                return
+            may_hold_it = True
             try:
-                await self._lead(driver, backoff)
+                may_hold_it = await driver.fetchval("SELECT pg_try_advisory_lock($1)", _LEADERSHIP)
+                if may_hold_it:
+                    await self._lead(driver, backoff)
             finally:
-                await connection.invalidate()
+                if may_hold_it:
+                    await connection.invalidate()
 
     async def _lead(self, connection: asyncpg.Connection, backoff: Backoff) -> None:
         await connection.execute(_SESSION)
