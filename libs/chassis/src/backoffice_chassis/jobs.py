@@ -15,7 +15,12 @@ from backoffice_events.messaging import Transactions
 log = structlog.get_logger(__name__)
 
 _LEAD = text("SELECT pg_try_advisory_lock(hashtextextended('backoffice periodic jobs', 0))")
-_RESIGN = text("SELECT pg_advisory_unlock(hashtextextended('backoffice periodic jobs', 0))")
+
+# A leader whose machine vanished must lose the lock in seconds, not after the kernel's two hours.
+_SESSION = text(
+    "SELECT set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),"
+    " set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '10000', false)"
+)
 _STILL_THERE = text("SELECT 1")
 _BETWEEN_TRIES_SECONDS = 5.0
 
@@ -45,15 +50,16 @@ class JobRunner:
             await self._pause(_BETWEEN_TRIES_SECONDS)
 
     async def _lead(self) -> None:
+        """Lead, if nobody else does. The session is ended after that, whatever happened: it holds the lock."""
         async with self._transactions.engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             if not (await connection.execute(_LEAD)).scalar_one():
                 return
             try:
+                await connection.execute(_SESSION)
                 await self._run_when_due(connection)
             finally:
-                with contextlib.suppress(SQLAlchemyError, OSError):
-                    await connection.execute(_RESIGN)
+                await connection.invalidate()
 
     async def _run_when_due(self, lock: AsyncConnection) -> None:
         """Run each job at once, then again whenever its time has passed. Losing the lock's connection ends it."""
