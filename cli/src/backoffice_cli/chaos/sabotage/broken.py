@@ -157,7 +157,7 @@ def _inbox_missing() -> None:
     """Take every event for new, and remember none."""
 
     def wrap(_: Any) -> Any:
-        async def taken(_connection: Any, _consumer: str, items: Any, _now: Any) -> set[str]:
+        async def taken(_connection: Any, _consumer: str, items: Any) -> set[str]:
             return set(items)
 
         return taken

@@ -58,7 +58,7 @@ async def _apply(unit: UnitOfWork, spec: ConsumerSpec, items: Sequence[Item], ve
     by_id: dict[str, Item] = {}
     for item in items:
         by_id.setdefault(inbox.inbox_id(item), item)  # of two deliveries of an event the first counts
-    new = await inbox.take(unit.connection, spec.group, by_id, unit.now)
+    new = await inbox.take(unit.connection, spec.group, by_id)
     fresh = {item_id: item for item_id, item in by_id.items() if item_id in new}
     undecided = {item_id: item for item_id, item in fresh.items() if item_id not in verdicts}
     doomed = {**verdicts, **await _untaken(unit, spec, undecided)}

@@ -80,7 +80,7 @@ async def yet_to_take(
         return waiting
     first = {item_id: seq for seq, item_id in reversed(readable.items())}
     entered = {item_id: waiting[seq] for item_id, seq in first.items()}
-    new = await inbox.take(unit.connection, spec.group, entered, unit.now)
+    new = await inbox.take(unit.connection, spec.group, entered)
     told = {first[item_id]: item_id for item_id in new}
     await unit.connection.execute(_tell(table), {"seqs": list(told), "ids": list(told.values())})
     return {seq: item for seq, item in waiting.items() if seq in told or seq not in readable}

@@ -4,7 +4,7 @@ import hashlib
 import uuid
 import zlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,14 +13,16 @@ from backoffice_events.cloudevents import Received
 from backoffice_events.messaging.batch import Item
 from backoffice_events.records import Record
 
+# By the database's clock, which all its processes share: one of them whose own is wrong would have what came today
+# forgotten.
 _TAKE = text(
     "INSERT INTO inbox (consumer, event_id, received_at)"
-    " SELECT :consumer, id, CAST(:now AS timestamptz) FROM unnest(CAST(:ids AS uuid[])) AS id"
+    " SELECT :consumer, id, now() FROM unnest(CAST(:ids AS uuid[])) AS id"
     " ON CONFLICT DO NOTHING RETURNING event_id::text".replace("::", r"\:\:")
 )
 _FORGET = text(
     "DELETE FROM inbox WHERE ctid = ANY(ARRAY("
-    " SELECT ctid FROM inbox WHERE received_at < :before LIMIT :most))"
+    " SELECT ctid FROM inbox WHERE received_at < now() - CAST(:age AS interval) LIMIT :most))"
 )
 
 
@@ -46,16 +48,14 @@ def _record_id(record: Record) -> str:
     return str(uuid.UUID(bytes=digest[:16]))
 
 
-async def take(
-    connection: AsyncConnection, consumer: str, items: Mapping[str, Item], now: datetime
-) -> set[str]:
+async def take(connection: AsyncConnection, consumer: str, items: Mapping[str, Item]) -> set[str]:
     """Enter items by inbox id and return the ids that are new; waits for others who are entering the same ones."""
     if not items:
         return set()
-    result = await connection.execute(_TAKE, {"consumer": consumer, "ids": list(items), "now": now})
+    result = await connection.execute(_TAKE, {"consumer": consumer, "ids": list(items)})
     return set(result.scalars())
 
 
-async def forget(connection: AsyncConnection, before: datetime, most: int) -> int:
-    """Delete up to `most` entries older than `before`; return how many there were."""
-    return (await connection.execute(_FORGET, {"before": before, "most": most})).rowcount
+async def forget(connection: AsyncConnection, age: timedelta, most: int) -> int:
+    """Delete up to `most` entries of a greater age; return how many there were."""
+    return (await connection.execute(_FORGET, {"age": age, "most": most})).rowcount
