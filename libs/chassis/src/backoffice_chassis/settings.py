@@ -145,7 +145,10 @@ class ServiceSettings(KafkaSettings):
         "Without it they use database_url.",
     )
     database_pool_size: int = Field(
-        default=10, ge=2, le=100, description="Connections that one process may hold to its database."
+        default=10,
+        ge=3,  # relay and periodic jobs keep one each for as long as they lead
+        le=100,
+        description="Connections that one process may hold to its database.",
     )
     issuer_url: str = Field(
         description="OpenID Connect issuer: tokens must name it as `iss`, and its discovery document is read from it.",
