@@ -17,7 +17,7 @@ class Remembered:
 
     def add(self, outgoing: Sequence[Outgoing]) -> None:
         """Remember what was committed; forget everything first when it gets too much, as while the broker is away."""
-        size = sum(len(each.record.value or b"") for each in outgoing)
+        size = sum(map(_size, outgoing))
         if self._bytes + size > MAX_BYTES:
             self.clear()
         self._bytes += size
@@ -31,9 +31,15 @@ class Remembered:
         """Forget records that have been sent."""
         for event_id in event_ids:
             if (sent := self._records.pop(event_id, None)) is not None:
-                self._bytes -= len(sent.record.value or b"")
+                self._bytes -= _size(sent)
 
     def clear(self) -> None:
         """Forget everything."""
         self._records.clear()
         self._bytes = 0
+
+
+def _size(outgoing: Outgoing) -> int:
+    """Return the bytes of a record's content: of a dead letter's copy the headers may be nearly all there is."""
+    record = outgoing.record
+    return len(record.value or b"") + sum([len(value or b"") for _, value in record.headers])
