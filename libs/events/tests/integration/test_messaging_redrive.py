@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backoffice_events import cloudevents
+from backoffice_events.cloudevents import decode
 from backoffice_events.contracts.base import Event
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import Batch, ConsumerSpec, Redriver, Result, Transactions, dead_letters
 from backoffice_events.messaging.actions import Action, By
 from backoffice_events.messaging.breaker import DeadLetterCap
+from backoffice_events.messaging.following import take_in_order
 from backoffice_events.messaging.processor import Processor
 from backoffice_events.records import Record
 
@@ -373,3 +375,29 @@ async def test_a_follower_at_fault_that_came_before_it_could_be_read_takes_effec
     await desk.redriver.redrive(dead.id, WHO)
     await desk.process([desk.arrival(event, event_id=event_id)])
     assert await desk.ledger.effects() == [1, 2, 3, 4, 5]
+
+
+async def test_a_live_event_waits_behind_one_that_became_a_dead_letter_while_its_handler_waited(
+    transactions: Transactions, desk: Desk
+) -> None:
+    """A service may take events that it kept itself, such as what waited for a day; a later one may be quicker."""
+    await desk.redriver.redrive((await desk.dead())[0].id, WHO)
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait_for_a_lock(_: Batch) -> None:
+        asked.set()
+        await go_on.wait()
+
+    desk.ledger.before = wait_for_a_lock
+    live = asyncio.create_task(desk.events(6))
+    await asked.wait()
+    desk.ledger.before = None
+    desk.ledger.refused = {5}
+    async with transactions.begin() as unit:
+        await take_in_order(unit, desk.spec, [decode(desk.arrival(desk.made(name="a", number=5)))])
+    go_on.set()
+    await live
+    assert await desk.ledger.effects() == [1, 2, 3, 4]
+    desk.ledger.refused = set()
+    await desk.redriver.redrive((await desk.dead())[0].id, WHO)
+    assert await desk.ledger.effects() == [1, 2, 3, 4, 5, 6]

@@ -1,6 +1,6 @@
 """One batch takes effect: inbox, parking, handler, dead letters and outbox in a single transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,10 @@ class _OvertakenError(Exception):
         self.verdicts = verdicts
 
 
+class _BlockedError(Exception):
+    """An earlier event of a key became a dead letter while the handler waited for a lock of whoever was taking it."""
+
+
 async def apply(
     transactions: Transactions, spec: ConsumerSpec, items: Sequence[Item], verdicts: Verdicts | None = None
 ) -> Outcome:
@@ -52,6 +56,8 @@ async def apply(
                 return await _apply(unit, spec, items, verdicts)
         except _OvertakenError as overtaken:
             verdicts = {**verdicts, **overtaken.verdicts}
+        except _BlockedError:
+            continue
 
 
 async def _apply(unit: UnitOfWork, spec: ConsumerSpec, items: Sequence[Item], verdicts: Verdicts) -> Outcome:
@@ -63,9 +69,11 @@ async def _apply(unit: UnitOfWork, spec: ConsumerSpec, items: Sequence[Item], ve
     undecided = {item_id: item for item_id, item in fresh.items() if item_id not in verdicts}
     doomed = {**verdicts, **await _untaken(unit, spec, undecided)}
     fresh = {key: item for key, item in fresh.items() if isinstance(item, Received) or key in doomed}
-    blocked = await _blocked(unit, spec, fresh)
+    blocked = await _blocked(unit, spec, fresh.values())
     batch_parts = _sort(fresh, doomed, blocked, ordered=spec.ordered)
     condemned = batch_parts.condemned + await _handle(unit, spec, batch_parts)
+    if await _blocked(unit, spec, batch_parts.events):
+        raise _BlockedError
     await dead_letters.write(unit, spec.group, condemned)
     await parking.park(unit.connection, spec.group, batch_parts.parked, unit.now)
     taken = len(fresh) - len(condemned) - len(batch_parts.parked)
@@ -77,10 +85,10 @@ async def _untaken(unit: UnitOfWork, spec: ConsumerSpec, fresh: Mapping[str, Ite
     return {inbox.inbox_id(item): item.reason for item in await untaken(unit, spec, fresh.values())}
 
 
-async def _blocked(unit: UnitOfWork, spec: ConsumerSpec, fresh: Mapping[str, Item]) -> set[str]:
-    if not spec.ordered or not fresh:
+async def _blocked(unit: UnitOfWork, spec: ConsumerSpec, items: Collection[Item]) -> set[str]:
+    if not spec.ordered or not items:
         return set()
-    keys = [key for item in fresh.values() if (key := parking.parking_key(item)) is not None]
+    keys = [key for item in items if (key := parking.parking_key(item)) is not None]
     return await parking.blocked_keys(unit.connection, spec.group, keys)
 
 
