@@ -54,6 +54,10 @@ def test_its_topics_are_those_that_contracts_travel_on() -> None:
         assert policy == ("compact" if topic.compacted else "delete"), topic.name
 
 
+def test_what_was_published_is_kept_from_its_arrival_on_whatever_its_senders_clock_says() -> None:
+    assert {each.config["message.timestamp.type"] for each in ACCESS.topics} == {"LogAppendTime"}
+
+
 @pytest.mark.parametrize("service", [service.name for service in SERVICES])
 def test_a_service_may_do_exactly_what_it_declares(service: str) -> None:
     document, user = asyncapi(service), USERS[service]
