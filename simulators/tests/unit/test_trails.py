@@ -17,12 +17,13 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0"
 
 def told(key: str, header: str | None) -> Received[CsdInstructionSent]:
     return Received(
-        CsdInstructionSent(message_id=key, document=b""),
+        event=CsdInstructionSent(message_id=key, document=b""),
         event_id="01",
         source="urn:test",
         event_type=CsdInstructionSent.event_type,
         time=datetime(2024, 6, 3, tzinfo=UTC),
         key=key,
+        incoming_traceparent=header,
         traceparent=header,
         record=Record("t", key.encode(), b"", ()),
     )

@@ -37,46 +37,22 @@ class UndecodableError(Exception):
     """A record is not an event that this release can read. Its text says why, for a person."""
 
 
-class Received(Generic[E_co]):
+class Received(msgspec.Struct, Generic[E_co], kw_only=True, eq=False):
     """One decoded event as it arrived. `record` holds the original bytes.
 
     traceparent: what events caused by this one carry on: the sender's, or our own span's when the trace is sampled.
     """
 
-    __slots__ = (
-        "_uuid",
-        "event",
-        "event_id",
-        "event_type",
-        "incoming_traceparent",
-        "key",
-        "record",
-        "source",
-        "time",
-        "traceparent",
-    )
-
-    def __init__(
-        self,
-        event: E_co,
-        *,
-        event_id: str,
-        source: str,
-        event_type: str,
-        time: datetime,
-        key: str,
-        traceparent: str | None,
-        record: Record,
-    ) -> None:
-        self.event = event
-        self.event_id = event_id
-        self.source = source
-        self.event_type = event_type
-        self.time = time
-        self.key = key
-        self.incoming_traceparent = self.traceparent = traceparent
-        self.record = record
-        self._uuid: str | None = None
+    event: E_co
+    event_id: str
+    source: str
+    event_type: str
+    time: datetime
+    key: str
+    incoming_traceparent: str | None
+    traceparent: str | None
+    record: Record
+    _uuid: str | None = None
 
     @property
     def uuid(self) -> str:
@@ -165,36 +141,58 @@ def decode(record: Record) -> Received[Event]:
     headers = dict(record.headers)
     if len(headers) < len(record.headers):
         _refuse_repeated(record.headers)
-    event_type = _event_type(headers)
+    return _decode_as(_contract(headers), headers, record)
+
+
+def _contract(headers: dict[str, bytes]) -> type[Event]:
+    """Return the contract of the type that is stated."""
+    stated = headers.get("ce_type")
+    if not stated:
+        _refuse_other_kinds(headers)
+        raise UndecodableError("header ce_type is missing")
+    return _contract_named(stated)
+
+
+# Types and senders are few, events many.
+@lru_cache(maxsize=256)
+def _contract_named(stated: bytes) -> type[Event]:
+    event_type = _text(stated, "ce_type")
     contract = contract_of(event_type)
     if contract is None:
         raise UndecodableError(
             f"unknown event type {event_type}; does this release know the sender's version?"
         )
-    return _decode_as(contract, event_type, headers, record)
+    return contract
 
 
-def _decode_as(
-    contract: type[Event], event_type: str, headers: dict[str, bytes], record: Record
-) -> Received[Event]:
+@lru_cache(maxsize=256)
+def _source(stated: bytes | None) -> str:
+    return _stated(stated, "ce_source")
+
+
+def _decode_as(contract: type[Event], headers: dict[str, bytes], record: Record) -> Received[Event]:
     if headers.get("ce_specversion") != b"1.0":
         stated = _attribute(headers, "ce_specversion")
         raise UndecodableError(f"header ce_specversion must be 1.0, not {stated}")
     if contract.topic.name != record.topic:
-        raise UndecodableError(f"{event_type} belongs on {contract.topic.name}, not on {record.topic}")
+        raise UndecodableError(
+            f"{contract.event_type} belongs on {contract.topic.name}, not on {record.topic}"
+        )
     _check_content_type(contract, headers.get(_CONTENT_TYPE))
     key = _key(record)
     event = _reader(contract)(key, _checked_value(record))
     if event.key() != key:
         raise UndecodableError(f"record key {key!r} is not the event's key {event.key()!r}")
+    traceparent = traceparent_of(headers)
     return Received(
-        event,
+        event=event,
         event_id=_attribute(headers, "ce_id"),
-        source=_attribute(headers, "ce_source"),
-        event_type=event_type,
+        source=_source(headers.get("ce_source")),
+        event_type=contract.event_type,
         time=_time(_attribute(headers, "ce_time")),
         key=key,
-        traceparent=traceparent_of(headers),
+        incoming_traceparent=traceparent,
+        traceparent=traceparent,
         record=record,
     )
 
@@ -205,12 +203,6 @@ def _refuse_repeated(headers: Headers) -> None:
     for name, times in names.items():
         if times > 1 and (name == _CONTENT_TYPE or name.startswith("ce_")):
             raise UndecodableError(f"header {name} is given {times} times")
-
-
-def _event_type(headers: dict[str, bytes]) -> str:
-    if not headers.get("ce_type"):
-        _refuse_other_kinds(headers)
-    return _attribute(headers, "ce_type")
 
 
 def _refuse_other_kinds(headers: dict[str, bytes]) -> None:
@@ -227,7 +219,7 @@ def _check_content_type(contract: type[Event], stated: bytes | None) -> None:
     """Refuse a value that says it is of another media type than its contract; one that says nothing is believed."""
     if not stated or stated == contract.content_type.encode():
         return
-    media_type = _text(stated, f"header {_CONTENT_TYPE}").partition(";")[0].strip().lower()
+    media_type = _text(stated, _CONTENT_TYPE).partition(";")[0].strip().lower()
     if _ALIASES.get(media_type, media_type) != contract.content_type:
         raise UndecodableError(f"header {_CONTENT_TYPE} must be {contract.content_type}, not {media_type}")
 
@@ -241,28 +233,37 @@ def attribute_or_none(headers: Headers, name: str) -> str | None:
 
 
 def _attribute(headers: dict[str, bytes], name: str) -> str:
-    raw = headers.get(name)
+    return _stated(headers.get(name), name)
+
+
+def _stated(raw: bytes | None, name: str) -> str:
+    """Return what a header says that every event has."""
     if not raw:
         raise UndecodableError(f"header {name} is missing")
-    return _text(raw, f"header {name}")
+    return _text(raw, name)
 
 
 def _key(record: Record) -> str:
     if not record.key:
         raise UndecodableError("record key is missing: it must be the aggregate's id")
-    return _text(record.key, "record key")
+    return _text(record.key, None)
 
 
-def _text(raw: bytes, what: str) -> str:
+def _text(raw: bytes, header: str | None) -> str:
+    """Return a header's text, or the record key's without the name of one."""
     if len(raw) > MAX_ATTRIBUTE_CHARACTERS:
-        raise UndecodableError(f"{what} is longer than {MAX_ATTRIBUTE_CHARACTERS} bytes")
+        raise UndecodableError(f"{_called(header)} is longer than {MAX_ATTRIBUTE_CHARACTERS} bytes")
     try:
         text = raw.decode()
     except UnicodeDecodeError:
-        raise UndecodableError(f"{what} is not UTF-8") from None
+        raise UndecodableError(f"{_called(header)} is not UTF-8") from None
     if "\x00" in text:
-        raise UndecodableError(f"{what} holds a NUL character")
+        raise UndecodableError(f"{_called(header)} holds a NUL character")
     return text
+
+
+def _called(header: str | None) -> str:
+    return "record key" if header is None else f"header {header}"
 
 
 def _checked_value(record: Record) -> bytes:

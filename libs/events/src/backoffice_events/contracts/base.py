@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Annotated, ClassVar, Final, TypeVar
 
 import msgspec
@@ -44,11 +45,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     topic: ClassVar[Topic]
     content_type: ClassVar[str] = "application/json"
     key_fields: ClassVar[tuple[str, ...]]
+    key_of: ClassVar[Callable[["Event"], str]]
     announced: ClassVar[bool] = False
 
     def key(self) -> str:
         """Return the aggregate's id: the Kafka key and CloudEvents subject. Parts are joined by a colon."""
-        return ":".join([str(getattr(self, field)) for field in self.key_fields])
+        return type(self).key_of(self)
 
 
 class XmlEvent(Event, frozen=True, kw_only=True):
@@ -84,11 +86,20 @@ def event(
         contract.event_type = event_type
         contract.topic = topic
         contract.key_fields = (key,) if isinstance(key, str) else key
+        contract.key_of = _key_reader(contract.key_fields)
         contract.announced = announced
         _by_type[event_type] = contract
         return contract
 
     return bind
+
+
+def _key_reader(fields: tuple[str, ...]) -> Callable[[Event], str]:
+    """Return the function that reads a key: it is asked for twice and more in an event's life, so it is made once."""
+    read = attrgetter(*fields)
+    if len(fields) == 1:
+        return lambda event: str(read(event))
+    return lambda event: ":".join(map(str, read(event)))
 
 
 def contract_of(event_type: str) -> type[Event] | None:
