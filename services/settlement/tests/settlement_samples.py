@@ -77,20 +77,24 @@ def cancelled(one: Trade) -> TradeCancelled:
     return TradeCancelled(trade=one, reason="bust")
 
 
-def confirmed(trade_id: str, trade_version: int = 1, confirmation_version: int = 1) -> TradeConfirmed:
+def confirmed(
+    trade_id: str, trade_version: int = 1, confirmation_version: int = 1, reference: str = "C-1"
+) -> TradeConfirmed:
     return TradeConfirmed(
         trade_id=trade_id,
         trade_version=trade_version,
-        confirmation_reference="C-1",
+        confirmation_reference=reference,
         confirmation_version=confirmation_version,
     )
 
 
-def mismatched(trade_id: str, trade_version: int = 1, confirmation_version: int = 2) -> TradeMismatched:
+def mismatched(
+    trade_id: str, trade_version: int = 1, confirmation_version: int = 2, reference: str = "C-1"
+) -> TradeMismatched:
     return TradeMismatched(
         trade_id=trade_id,
         trade_version=trade_version,
-        confirmation_reference="C-1",
+        confirmation_reference=reference,
         confirmation_version=confirmation_version,
         differences=(),
     )

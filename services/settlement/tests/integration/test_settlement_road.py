@@ -74,6 +74,19 @@ async def test_a_decision_or_confirmation_may_come_before_the_trade(world: World
     assert len(only(batch, CsdInstructionSent)) == 1
 
 
+async def test_a_confirmation_of_another_reference_counts_whatever_its_version(world: World) -> None:
+    """A version counts under its own reference alone, so that of the latest word may be lower than one before."""
+    trade = a.trade()
+    await world.facts(a.captured(trade), a.cleared(trade.trade_id))
+    await world.facts(a.mismatched(trade.trade_id, 1, 3, "C-1"))
+    batch = await world.facts(a.confirmed(trade.trade_id, 1, 1, "C-2"))
+    assert len(only(batch, CsdInstructionSent)) == 1
+
+    batch = await world.facts(a.confirmed(trade.trade_id, 1, 2, "C-2"))
+    batch = await world.facts(a.mismatched(trade.trade_id, 1, 1, "C-3"))
+    assert len(only(batch, CsdCancellationRequested)) == 1
+
+
 async def test_the_same_facts_again_instruct_nothing_more(world: World) -> None:
     trade, _ = await instructed(world)
     batch = await world.facts(a.captured(trade), a.confirmed(trade.trade_id), a.cleared(trade.trade_id))

@@ -81,7 +81,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
             trades.append(a.cancelled(terms))
             break
         trades.append(a.captured(terms) if version == 1 else a.amended(terms))
-        for confirmation_version in range(1, draw(st.integers(0, 3)) + 1):
+        for confirmation_version in draw(st.lists(st.integers(1, 3), max_size=3)):
             word = a.confirmed if draw(st.booleans()) else a.mismatched
             trades.append(word(TRADE, version, confirmation_version))
         for _ in range(draw(st.integers(0, 2))):

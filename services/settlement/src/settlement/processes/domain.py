@@ -1,7 +1,7 @@
 """A trade's settlement: when it may be instructed, when an instruction has to be called back, and how it stands.
 
-Facts arrive on two topics in any interleaving; each states the trade version it is about, so the order does not
-matter: the highest version of each fact stands, and readiness is their agreement.
+Facts arrive on two topics in any interleaving; each states the trade version it is about, so the order between the
+topics does not matter: the latest of each kind of fact stands, and readiness is their agreement.
 """
 
 from collections.abc import Callable
@@ -119,9 +119,12 @@ class Settlement(msgspec.Struct):
         return True
 
     def take_confirmation(self, trade_version: int, confirmation_version: int, *, agrees: bool) -> bool:
-        """Take over the counterparty's word; False when a later one is known."""
-        known = (self.confirmed_trade_version, self.confirmation_version)
-        if (trade_version, confirmation_version) < known:
+        """Take over the counterparty's word; False when one on a later version of the trade is known.
+
+        Of those on one version of the trade the latest stands, as their topic has them in order. The confirmation's own
+        version tells nothing: it counts under its reference, and another reference's may be lower.
+        """
+        if trade_version < self.confirmed_trade_version:
             return False
         self.confirmed_trade_version, self.confirmation_version = trade_version, confirmation_version
         self.confirmed = agrees
