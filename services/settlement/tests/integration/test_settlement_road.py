@@ -177,6 +177,18 @@ async def test_a_refused_cancellation_calls_a_person_until_it_no_longer_matters(
     assert await world.exceptions(trade.trade_id) == {"CANCELLATION_REFUSED": "CLOSED"}
 
 
+async def test_a_refusal_stands_though_an_earlier_answer_comes_again(world: World) -> None:
+    trade, instruction_id = await instructed(world)
+    await world.facts(a.held(trade.trade_id))
+    await world.csd(a.cancellation_advice(instruction_id, "AckdAccptd", "OTHR"))
+    await world.csd(a.cancellation_advice(instruction_id, "Dnd", "OTHR"))
+    await world.csd(a.cancellation_advice(instruction_id, "AckdAccptd", "OTHR"))
+
+    assert await world.exceptions(trade.trade_id) == {"CANCELLATION_REFUSED": "OPEN"}
+    (instruction,) = await world.instructions(trade.trade_id)
+    assert instruction.cancellation_status == "DEND"
+
+
 async def test_parts_add_up_and_are_published_in_sequence(world: World) -> None:
     trade, instruction_id = await instructed(world)
     first = a.part(instruction_id, "60", "11642.70")

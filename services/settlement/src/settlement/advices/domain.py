@@ -6,13 +6,23 @@ from fractions import Fraction
 
 import msgspec
 
-from settlement.instructions.domain import ZERO, Cancellation, Instruction, Matching, Part, Processing
+from settlement.instructions.domain import (
+    REFUSED_CANCELLATION,
+    ZERO,
+    Cancellation,
+    Instruction,
+    Matching,
+    Part,
+    Processing,
+)
 
 MOVEMENT = {"BUY": "RECE", "SELL": "DELI"}
 """Which securities movement (SctiesMvmntTp) settles a side of ours, always against payment."""
 DIRECTION = {"BUY": "DBIT", "SELL": "CRDT"}
 """Whether the payment is taken from our cash account or put there (CdtDbtInd)."""
 
+_ON_ITS_WAY = frozenset({Cancellation.PACK, Cancellation.CANP})
+"""Answers to a cancellation request that another one follows."""
 
 MOST_DAYS_AHEAD = 10
 """How far a confirmation may be ahead of the latest business day that we heard of: longer than markets ever close."""
@@ -136,6 +146,8 @@ def apply_cancellation(instruction: Instruction, advice: CancellationAdvice) -> 
         )
     if instruction.closed and instruction.cancellation_status != Cancellation.REQD:
         return False
+    if instruction.cancellation_status in REFUSED_CANCELLATION and advice.status.code in _ON_ITS_WAY:
+        return False  # we ask once: what comes after the last word on it was said before
     if instruction.settled and advice.status.code == Cancellation.CAND:
         raise ContradictionError(
             f"instruction {instruction.instruction_id} settled in whole: nothing was cancelled"
