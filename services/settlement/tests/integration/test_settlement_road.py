@@ -1,12 +1,15 @@
 """From a captured trade to a settled one, on a real database."""
 
-from datetime import UTC, date, datetime
+import asyncio
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 import settlement_samples as a
 from settlement_world import World
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backoffice_events.cloudevents import decode, encode
 from backoffice_events.contracts.csd import CsdCancellationRequested, CsdInstructionSent, CsdStatusAdvised
@@ -503,6 +506,22 @@ async def test_the_database_itself_refuses_a_second_live_instruction(world: Worl
     with pytest.raises(DBAPIError, match="instruction_one_live_per_trade"):
         async with world.engine.begin() as connection:
             await connection.exec_driver_sql(copy)
+
+
+async def test_business_days_of_one_batch_lock_like_everybody_else(world: World, engine: AsyncEngine) -> None:
+    """A roll closes a day and opens the next: what is due by the first and by the second is locked in one go."""
+    tomorrow = a.SETTLEMENT_DATE + timedelta(days=1)
+    later, _ = await instructed(world, a.trade(settlement_date=tomorrow))
+    due, _ = await instructed(world)
+    assert later.trade_id < due.trade_id
+    lock = text("SELECT FROM settlement WHERE trade_id = :id FOR UPDATE")
+
+    async with engine.begin() as connection:
+        await connection.execute(lock, {"id": later.trade_id})
+        roll = asyncio.create_task(world.day(a.closed(a.SETTLEMENT_DATE), a.opened(tomorrow, version=3)))
+        await world.until_somebody_waits()
+        await connection.execute(lock, {"id": due.trade_id})
+    assert len(only(await roll, InstructionFailing)) == 1
 
 
 async def test_a_trade_created_by_another_transaction_meanwhile_is_not_lost(world: World) -> None:

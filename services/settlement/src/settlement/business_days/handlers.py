@@ -14,11 +14,16 @@ from settlement.processes.store import cases_of, write
 
 async def take_business_days(batch: Batch) -> None:
     """Record each step of a calendar's day and act on the settlements that are due by then."""
+    steps = []
     for received in batch.events:
+        if received.event.is_in_calendars:
+            steps.append(received)
+        else:
+            date_outside = received.event.business_date
+            batch.refuse(received, f"business_date {date_outside} lies outside of all calendars")
+    await repository.lock_all_due(batch.connection, [step.event for step in steps])
+    for received in steps:
         day = received.event
-        if not day.is_in_calendars:
-            batch.refuse(received, f"business_date {day.business_date} lies outside of all calendars")
-            continue
         await business_days.record(batch.connection, day, batch.now)
         closing = isinstance(day, BusinessDayClosed)
         await _review_due(batch, received, day.calendar, day.business_date, closing=closing)

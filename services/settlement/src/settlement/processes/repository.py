@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backoffice_chassis.secrecy import keys
 from backoffice_chassis.secrecy.accounts import Place, without_accounts
 from backoffice_chassis.secrecy.envelope import DataKey
+from backoffice_events.contracts.reference import BusinessDayClosed, BusinessDayOpened
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.messaging import bulk
 from settlement.processes.case import Case
@@ -38,9 +39,14 @@ _BY_INSTRUCTION = text(
     f"SELECT {_COLUMNS} FROM settlement WHERE trade_id IN"  # noqa: S608 - constants
     f" (SELECT trade_id FROM instruction WHERE instruction_id = ANY(CAST(:ids AS text[]))) {_LOCK}"
 )
+_OPEN = f"state IN ({', '.join(repr(str(state)) for state in OPEN_STATES)})"
 _DUE = text(
     f"SELECT {_COLUMNS} FROM settlement WHERE settlement_calendar = :calendar AND settlement_date <= :until"  # noqa: S608 - constants
-    f" AND state IN ({', '.join(repr(str(state)) for state in OPEN_STATES)}) {_LOCK}"
+    f" AND {_OPEN} {_LOCK}"
+)
+_ALL_DUE = text(
+    "SELECT FROM settlement JOIN unnest(CAST(:calendars AS text[]), CAST(:untils AS date[])) AS day (calendar, until)"
+    f" ON settlement_calendar = calendar AND settlement_date <= until WHERE {_OPEN} {_LOCK} OF settlement"
 )
 
 _trade_id = attrgetter("settlement.trade_id")
@@ -69,6 +75,17 @@ async def lock_due(
 ) -> tuple[list[Settlement], list[str]]:
     """Lock the open settlements of a calendar whose settlement date is not after `until`."""
     return await _lock(connection, _DUE, {"calendar": calendar, "until": until})
+
+
+async def lock_all_due(
+    connection: AsyncConnection, days: Sequence[BusinessDayOpened | BusinessDayClosed]
+) -> None:
+    """Lock what is due by any of these days: day by day, writers could wait for one another in a circle."""
+    wanted = {
+        "calendars": [day.calendar for day in days],
+        "untils": [day.business_date for day in days],
+    }
+    await connection.execute(_ALL_DUE, wanted)
 
 
 async def _lock(
