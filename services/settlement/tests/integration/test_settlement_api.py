@@ -112,6 +112,7 @@ async def test_what_settled_is_shown_with_the_terms_that_the_csd_was_told(
         ({"matching_status": "MACH"}, 1),
         ({"processing_status": "REJT"}, 0),
         ({"failing": "true"}, 1),
+        ({"failing": "false"}, 2),
         ({"settlement_date": "2024-06-04"}, 3),
         ({"isin": "US5949181045"}, 0),
         ({"counterparty_lei": "784F5XWPLTWKTBV3E584"}, 3),

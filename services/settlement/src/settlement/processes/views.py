@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, false, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis import PageRequest, Scope, fetch_page
@@ -25,7 +25,8 @@ _FILTERS: dict[str, ColumnElement[Any]] = {
     **{name: settlement.c[name] for name in ("state", "late", "settlement_date", "book", "isin")},
     **{name: settlement.c[name] for name in ("counterparty_lei", "source_system", "trade_reference")},
     **{name: instruction.c[name] for name in ("processing_status", "matching_status")},
-    **{name: instruction.c[name] for name in ("settlement_status", "failing")},
+    "settlement_status": instruction.c.settlement_status,
+    "failing": func.coalesce(instruction.c.failing, false()),  # what is not instructed does not fail
 }
 
 
