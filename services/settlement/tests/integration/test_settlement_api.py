@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -273,6 +274,40 @@ async def test_settlement_efficiency_counts_what_settled_on_its_date(
     assert (row["instructions"], row["settled_on_date"]) == (3, 1)
     assert row["percent_by_count"] == "33.33"
     assert row["percent_by_value"] == "25.00"
+
+
+async def test_a_part_that_settled_late_for_nothing_is_late_all_the_same(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    """A cent for a hundred: the CSD rounds it up for the first part, and the last has nothing left to pay."""
+    trade = a.trade(net_amount=Decimal("0.01"))
+    batch = await world.facts(a.captured(trade), a.confirmed(trade.trade_id), a.cleared(trade.trade_id))
+    first, rest = ("60", "0.01"), ("40", "0.00")
+    await world.day(a.opened(date(2024, 6, 5), version=3))
+    await world.csd(
+        *[
+            a.confirmation(
+                batch.published[0].key(),
+                reference=f"P{number}",
+                quantity=quantity,
+                amount=amount,
+                previously=before,
+                remaining=left,
+                partial=partial,
+                effective=effective,
+            )
+            for number, (quantity, amount), before, left, partial, effective in (
+                (1, first, ("0", "0"), rest, "PAIN", a.SETTLEMENT_DATE),
+                (2, rest, first, ("0", "0"), "PARC", date(2024, 6, 5)),
+            )
+        ]
+    )
+    assert (await world.settlement(trade.trade_id)).state == "SETTLED"
+
+    query = {"first": "2024-06-01", "last": "2024-06-30"}
+    (row,) = (await client.get("/settlement-efficiency", params=query)).json()
+    assert (row["instructions"], row["settled_on_date"]) == (1, 0)
+    assert row["percent_by_value"] == "100.00"
 
 
 async def test_no_route_is_open_to_callers_without_a_token(app: FastAPI) -> None:

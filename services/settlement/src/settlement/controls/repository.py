@@ -102,7 +102,11 @@ async def efficiency(
     An instruction that the CSD cancelled or rejected was not to settle after all, but for what settled before.
     """
     on_time = (
-        select(confirmation.c.instruction_id, func.sum(confirmation.c.settled_amount).label("amount"))
+        select(
+            confirmation.c.instruction_id,
+            func.sum(confirmation.c.settled_quantity).label("quantity"),
+            func.sum(confirmation.c.settled_amount).label("amount"),
+        )
         .join(instruction, instruction.c.instruction_id == confirmation.c.instruction_id)
         .where(
             instruction.c.settlement_date.between(first, last),
@@ -111,22 +115,24 @@ async def efficiency(
         .group_by(confirmation.c.instruction_id)
         .subquery()
     )
-    due = case((instruction.c.live, instruction.c.amount), else_=instruction.c.settled_amount)
-    met = func.coalesce(on_time.c.amount, 0)
+    live = instruction.c.live
+    due = case((live, instruction.c.amount), else_=instruction.c.settled_amount)
+    # By the quantity: a part may be too small to be paid for.
+    whole = case((live, instruction.c.quantity), else_=instruction.c.settled_quantity)
     query = (
         select(
             instruction.c.settlement_date,
             instruction.c.settlement_calendar,
             instruction.c.currency,
             func.count().label("instructions"),
-            func.count().filter(met == due).label("settled_on_date"),
+            func.count().filter(on_time.c.quantity == whole).label("settled_on_date"),
             func.sum(due).label("value"),
-            func.sum(met).label("value_settled_on_date"),
+            func.sum(func.coalesce(on_time.c.amount, 0)).label("value_settled_on_date"),
         )
         .outerjoin_from(instruction, on_time, on_time.c.instruction_id == instruction.c.instruction_id)
         .where(
             instruction.c.settlement_date.between(first, last),
-            instruction.c.live | (instruction.c.settled_quantity > 0),
+            live | (instruction.c.settled_quantity > 0),
         )
     )
     if calendar is not None:
