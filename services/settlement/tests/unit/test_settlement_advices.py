@@ -179,6 +179,18 @@ def test_an_older_status_is_stale_and_a_newer_one_replaces() -> None:
     assert (one.matching_status, one.matching_reason) == ("NMAT", "DQUA")
 
 
+@pytest.mark.parametrize("code", ["REJT", "CAND"])
+def test_an_instructions_end_is_never_stale(code: str) -> None:
+    """Two machines of the CSD need not agree on the time; nothing comes after the end."""
+    one = instruction(failing=True)
+    apply_status(one, StatusAdvice("i1", Status("PPRC"), Status("NMAT", "CMIS")), LATER)
+
+    assert apply_status(one, StatusAdvice("i1", Status(code, "SAFE"), Status("MACH")), NOON)
+    assert (one.processing_status, one.processing_reason, one.matching_status) == (code, "SAFE", "NMAT")
+    assert not one.live
+    assert not one.failing
+
+
 def test_an_older_status_of_another_kind_is_news() -> None:
     one = instruction()
     apply_status(one, StatusAdvice("i1", settlement=Status("PEND")), LATER)

@@ -7,6 +7,7 @@ from fractions import Fraction
 import msgspec
 
 from settlement.instructions.domain import (
+    CLOSING,
     REFUSED_CANCELLATION,
     ZERO,
     Cancellation,
@@ -104,13 +105,13 @@ class Confirmation(msgspec.Struct, frozen=True):
 def apply_status(instruction: Instruction, advice: StatusAdvice, at: datetime) -> bool:
     """Take over the statuses that are news, and tell whether any was.
 
-    An instruction that settled, was rejected or cancelled has no other status to come, and a status older than the
-    one known (`at`: the CSD's time) is stale.
+    An instruction that settled, was rejected or cancelled has no other status to come. A status older than the one
+    known (`at`: the CSD's time) is stale, but rejection and cancellation never are: nothing was said after them.
     """
     if not instruction.live:
         return False
     news = False
-    if advice.processing and _newer(at, instruction.processing_at):
+    if advice.processing and (advice.processing.code in CLOSING or _newer(at, instruction.processing_at)):
         instruction.processing_status = advice.processing.code
         instruction.processing_reason = advice.processing.reason
         instruction.processing_at = at
