@@ -56,7 +56,7 @@ async def test_a_confirmation_heard_before_its_day_waits_and_settles_once_the_da
     assert settled.effective_date == TOMORROW
     assert (await world.settlement(trade_id)).state == "SETTLED"
     assert await waiting(world) == []
-    assert await kinds(world, trade_id) == ["AWAITS_BUSINESS_DAY", "SETTLED"]
+    assert await kinds(world, trade_id) == ["AWAITS_BUSINESS_DAY", "FAILING", "SETTLED"]
 
 
 async def test_an_advice_behind_one_that_waits_waits_too_and_comes_after_it(world: World) -> None:
@@ -75,7 +75,13 @@ async def test_an_advice_behind_one_that_waits_waits_too_and_comes_after_it(worl
 
     assert len(await world.due()) == 2
     assert (await world.settlement(trade_id)).state == "SETTLED"
-    assert await kinds(world, trade_id) == ["AWAITS_BUSINESS_DAY", "SETTLED", "STATUS_ADVISED", "SETTLED"]
+    assert await kinds(world, trade_id) == [
+        "AWAITS_BUSINESS_DAY",
+        "FAILING",
+        "SETTLED",
+        "STATUS_ADVISED",
+        "SETTLED",
+    ]
 
 
 async def test_a_part_of_a_later_day_goes_on_waiting(world: World) -> None:
@@ -144,7 +150,7 @@ async def test_what_cannot_be_taken_after_the_wait_is_a_dead_letter_and_the_rest
 
     assert isinstance(settled, InstructionSettled)
     assert settled.settled_quantity == Decimal(60)
-    assert await kinds(world, trade_id) == ["AWAITS_BUSINESS_DAY", "SETTLED"]
+    assert await kinds(world, trade_id) == ["AWAITS_BUSINESS_DAY", "FAILING", "SETTLED"]
     (letter,) = await world.rows("SELECT consumer, key, value FROM dead_letter")
     assert (letter.consumer, letter.key, bytes(letter.value)) == (
         "settlement.csd",

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 import settlement_samples as a
 from settlement_world import World
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,6 +17,7 @@ from backoffice_events.contracts.settlement import InstructionFailing, Instructi
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.messaging import Batch
 from settlement.advices.handlers import CONSUMER as ADVICES
+from settlement.business_days.repository import days_ended_since
 
 pytestmark = pytest.mark.integration
 
@@ -367,6 +368,24 @@ async def test_at_the_end_of_the_settlement_date_what_is_unsettled_is_failing_on
     assert await world.exceptions(trade.trade_id) == {"FAILING": "OPEN"}
 
     assert not (await world.day(a.opened(date(2024, 6, 5), 3), a.closed(date(2024, 6, 5), 4))).published
+
+
+async def test_a_day_that_opens_ends_those_before_it_whose_close_was_never_heard(world: World) -> None:
+    """Their topic is compacted: after an outage of days, the latest step may be all that is left of a calendar."""
+    trade, _ = await instructed(world)
+    tomorrow = a.SETTLEMENT_DATE + timedelta(days=1)
+    later, _ = await instructed(world, a.trade(settlement_date=tomorrow))
+    batch = await world.day(a.opened(tomorrow, version=3))
+
+    (event,) = batch.published
+    assert isinstance(event, InstructionFailing)
+    assert (event.trade_id, event.failed_on) == (trade.trade_id, a.SETTLEMENT_DATE)
+    assert await world.exceptions(later.trade_id) == {}
+    (row,) = await world.rows("SELECT * FROM instruction WHERE failing")
+    async with world.engine.connect() as connection:
+        counted = days_ended_since(literal("US"), literal(row.settlement_date))
+        assert (await connection.execute(select(counted))).scalar_one() == 1
+    assert not (await world.day(a.closed(a.SETTLEMENT_DATE))).published
 
 
 async def test_a_fail_ends_with_its_settlement(world: World) -> None:

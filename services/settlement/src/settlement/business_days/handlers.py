@@ -1,4 +1,4 @@
-"""What the firm's day does to settlements: its opening shows who is late, its close what is failing."""
+"""What the firm's day does to settlements: its opening shows who is late, its end what is failing."""
 
 from datetime import date
 from typing import Any
@@ -25,20 +25,28 @@ async def take_business_days(batch: Batch) -> None:
     for received in steps:
         day = received.event
         await business_days.record(batch.connection, day, batch.now)
-        closing = isinstance(day, BusinessDayClosed)
-        await _review_due(batch, received, day.calendar, day.business_date, closing=closing)
+        await _review_due(batch, received)
 
 
-async def _review_due(
-    unit: UnitOfWork, cause: Received[Any], calendar: str, until: date, *, closing: bool
-) -> None:
-    cases = await cases_of(unit, await repository.lock_due(unit.connection, calendar, until))
+async def _review_due(unit: UnitOfWork, cause: Received[Any]) -> None:
+    day = cause.event
+    due = await repository.lock_due(unit.connection, day.calendar, day.business_date)
+    cases = await cases_of(unit, due)
     for case in cases.values():
-        if closing and may_fail(case.settlement):
+        if may_fail(case.settlement) and _ends(day, case.settlement.settlement_date):
             _fail(case, cause)
         _mark_late(case)
         case.review()
     await write(unit, list(cases.values()))
+
+
+def _ends(day: BusinessDayOpened | BusinessDayClosed, due: date | None) -> bool:
+    """Tell whether a step ends the date that something is due on, which is not after the step's own.
+
+    Days follow one another without a gap, so one that opens ends those before it. Their close may never be heard: the
+    topic keeps the latest step alone.
+    """
+    return isinstance(day, BusinessDayClosed) or (due is not None and due < day.business_date)
 
 
 def _fail(case: Case, cause: Received[Any]) -> None:

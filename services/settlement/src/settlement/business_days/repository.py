@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_events.contracts.reference import BusinessDayClosed, BusinessDayOpened
@@ -31,10 +31,14 @@ async def record(
 
 
 def days_ended_since(calendar: ColumnElement[str], since: ColumnElement[object]) -> ColumnElement[int]:
-    """Return how many business days of the calendar, from `since` on, have closed."""
+    """Return how many business days of the calendar, from `since` on, have ended: closed, or another opened since."""
+    later = business_day.alias()
+    followed = exists().where(
+        later.c.calendar == business_day.c.calendar, later.c.business_date > business_day.c.business_date
+    )
     count = select(func.count()).select_from(business_day)
     return count.where(
         business_day.c.calendar == calendar,
         business_day.c.business_date >= since,
-        business_day.c.status == "CLOSED",
+        (business_day.c.status == "CLOSED") | followed,
     ).scalar_subquery()
