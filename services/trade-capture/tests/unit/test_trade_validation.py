@@ -288,3 +288,12 @@ def test_a_settlement_date_may_be_agreed_for_a_season_but_not_for_years_ahead() 
 def test_the_world_of_these_tests_is_sound() -> None:
     assert enriched(executed()).isin == APPLE
     assert enriched(executed()).trade_date == MONDAY
+
+
+@pytest.mark.parametrize("covers_from", [MONDAY, date(2026, 11, 20)])
+def test_a_calendar_that_begins_these_days_makes_no_trade_of_today_too_old(covers_from: date) -> None:
+    calendars = reference_data().calendars
+    world = reference_data(calendars={"US": replaced(calendars["US"], valid_from=covers_from)})
+    found = judged(executed(), world)
+    assert isinstance(found, Trade), found
+    assert codes(executed(**on(date(2026, 11, 19))), world) == {("INVALID_TRADE_DATE", "trade_date")}

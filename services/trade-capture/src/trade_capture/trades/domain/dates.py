@@ -106,10 +106,17 @@ class Timelines:
         if calendar.on_or_before(trade_date) > business_date:
             message = f"{trade_date} is after {business_date}, the business date of calendar {calendar.code}"
             return (_trade_date(ReasonCode.TRADE_DATE_IN_FUTURE, message),)
-        if trade_date < calendar.before(business_date, self._max_age):
+        if trade_date < self._oldest(calendar, business_date):
             message = f"{trade_date} lies more than {self._max_age} settlement days before {business_date}"
             return (_trade_date(ReasonCode.TRADE_DATE_TOO_OLD, message),)
         return ()
+
+    def _oldest(self, calendar: SettlementCalendar, business_date: date) -> date:
+        """Return the first trade date that is not too old: no earlier than the calendar, which may begin these days."""
+        try:
+            return calendar.before(business_date, self._max_age)
+        except DateOutsideCalendarError:
+            return calendar.valid_from
 
 
 def agreed_date_faults(
