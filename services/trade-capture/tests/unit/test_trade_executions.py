@@ -173,3 +173,11 @@ def _is_dealt_with(payload: bytes) -> None:
     outcome = batch.submit(Submission(statement, TradeExecuted.event_type, payload, Origin()))
     assert outcome.result in {Result.CAPTURED, Result.IN_REPAIR}
     assert (outcome.trade is None) == bool(outcome.reasons)
+
+
+def test_a_trade_captured_because_a_person_rejected_what_it_waited_for_was_not_entered_without_help() -> None:
+    batch = intake()
+    assert submit(batch, executed(book="?"), corrected()) == ["IN_REPAIR", "WAITING"]
+    batch.reject(next(iter(batch.new_entries.values())), actor="olga", reason="wrong book")
+    assert batch.tracked[KEY].execution.trade is not None
+    assert batch.tracked[KEY].repaired

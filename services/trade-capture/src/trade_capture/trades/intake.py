@@ -140,7 +140,8 @@ class Intake:
         repaired: bool = False,
     ) -> None:
         tracked.advanced = True
-        tracked.repaired = tracked.repaired or repaired
+        # Who rejected a version acted too: what follows it, or takes its place, could not have been taken in before.
+        tracked.repaired = tracked.repaired or repaired or bool(tracked.execution.rejected)
         self.versions.append(self._version_row(taken, submission, repair_id))
         event = _event(taken)
         if event is not None:
