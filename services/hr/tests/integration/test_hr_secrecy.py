@@ -387,3 +387,36 @@ async def test_spans_name_nobody(database_url: str) -> None:
     spans = [span.to_json() for span in exporter.get_finished_spans()]
     assert any("INSERT INTO person" in span for span in spans)
     assert [value for value in PERSONAL for span in spans if value in span] == []
+
+
+@pytest.mark.parametrize("verb", ["rehiring", "patch"])
+async def test_who_waited_for_an_erasure_finds_them_erased(database_url: str, verb: str) -> None:
+    async with serving(database_url) as client:
+        await client.post("/employees", json=hiring("E1"))
+        await client.post("/employees/E1/termination", json={"last_day": "2012-01-31"})
+        eraser = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+        transaction = eraser.transaction()
+        await transaction.start()
+        await eraser.execute("SELECT * FROM employee WHERE employee_id = 'E1' FOR UPDATE")
+        if verb == "patch":
+            request = client.patch("/employees/E1", json={"family_name": "New"}, headers={"If-Match": '"2"'})
+        else:
+            request = client.post("/employees/E1/rehiring", json={"hired_on": "2026-01-05"})
+        asked = asyncio.create_task(request)
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        async with asyncio.timeout(30):
+            while (await rows(database_url, waiting))[0][0] == 0:
+                assert not asked.done()
+        await eraser.execute(
+            "UPDATE data_key SET wrapped = NULL, destroyed_at = clock_timestamp() WHERE subject = 'E1'"
+        )
+        await eraser.execute(
+            "UPDATE person SET given_name = NULL, family_name = NULL, date_of_birth_sealed = NULL, erased_at = now()"
+        )
+        await transaction.commit()
+        await eraser.close()
+        answer = await asked
+        assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[-1]) == (409, "employee-erased")

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import Row, Select, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis.secrecy import keys
@@ -16,6 +16,9 @@ from hr.employees.domain import EmployeeEvent
 from hr.employees.tables import SEALED_PERSON, employee, employee_version, person
 
 _ONE_HIRING_AT_A_TIME = func.pg_advisory_xact_lock(func.hashtext("hr.hire"))
+_LOCK_EMPLOYEE = (
+    select(employee.c.employee_id).where(employee.c.employee_id == bindparam("employee_id")).with_for_update()
+)
 _REPLACE_STATE = (
     "(employee_id) DO UPDATE SET version = excluded.version, department = excluded.department, "
     "employment = excluded.employment, licences = excluded.licences, department_from = excluded.department_from"
@@ -61,8 +64,9 @@ async def lock_hiring(connection: AsyncConnection) -> None:
 
 async def find(connection: AsyncConnection, employee_id: str, *, lock: bool = False) -> Known | None:
     """Return an employee with their names; lock: nobody else changes them until the transaction ends."""
+    if lock:  # by itself: a statement that waits for a lock shows the other tables as they were before
+        await connection.execute(_LOCK_EMPLOYEE, {"employee_id": employee_id})
     query = employees_with_persons().where(employee.c.employee_id == employee_id)
-    query = query.with_for_update(of=employee) if lock else query
     found = await opened(connection, await connection.execute(query))
     return found[0] if found else None
 
