@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from backoffice_chassis import Role
 from backoffice_chassis.testing import client_for
@@ -25,7 +26,7 @@ from backoffice_events.contracts.vocabulary import Side
 from backoffice_events.messaging import Batch, UnitOfWork
 from compliance.checks.handlers import Judge
 from compliance.reference.handlers import on_employees, on_reference
-from compliance.rules.repository import RulebookReader
+from compliance.rules.repository import RulebookReader, as_approved
 from compliance.screening.domain import FLOOR
 from compliance.screening.jobs import Screener
 from compliance.screening.versions import IndexReader
@@ -337,3 +338,24 @@ async def test_a_match_that_nobody_can_have_seen_cannot_be_whitelisted(maker: ht
     refused = await maker.post("/rule-changes", json=body)
     assert refused.status_code == 422
     assert [error["field"] for error in refused.json()["errors"]] == ["/body/rules/0"]
+
+
+async def test_a_decision_names_the_rules_that_it_stood_on_though_more_are_approved_meanwhile(
+    agree: Agree, committed: AsyncEngine
+) -> None:
+    day, reader = date(2024, 8, 8), RulebookReader()
+    await agree({**RESTRICTED, "valid_to": "2024-08-01"})
+    async with committed.begin() as connection:
+
+        async def execute(*statement: Any) -> Any:
+            answer = await connection.execute(*statement)
+            if not approved_meanwhile:
+                approved_meanwhile.append(await agree(RESTRICTED))
+            return answer
+
+        approved_meanwhile: list[dict[str, Any]] = []
+        slow = cast("AsyncConnection", SimpleNamespace(execute=execute))
+        rulebook = await reader.current(slow)
+        again = await as_approved(connection, rulebook.version)
+        assert rulebook.on(day).restricted == again.on(day).restricted
+        assert ISIN in (await reader.current(connection)).on(day).restricted
