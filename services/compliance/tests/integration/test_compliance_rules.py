@@ -359,3 +359,10 @@ async def test_a_decision_names_the_rules_that_it_stood_on_though_more_are_appro
         again = await as_approved(connection, rulebook.version)
         assert rulebook.on(day).restricted == again.on(day).restricted
         assert ISIN in (await reader.current(connection)).on(day).restricted
+
+
+async def test_a_change_says_one_thing_alone_of_a_subject_from_a_day_on(maker: httpx.AsyncClient) -> None:
+    rules = [RESTRICTED, {**RESTRICTED, "valid_from": "2024-09-01"}, {**RESTRICTED, "outcome": "hold"}]
+    refused = await maker.post("/rule-changes", json={"reason": "a limit", "rules": rules})
+    assert refused.status_code == 422, refused.text
+    assert [error["field"] for error in refused.json()["errors"]] == ["/body/rules/2"]

@@ -108,6 +108,7 @@ async def get_change(change_id: Id, unit: Unit, _: Reader) -> ChangeStory:
 
 async def _rules(unit: UnitOfWork, proposal: ChangeProposal) -> Sequence[ProposedRule]:
     rules, errors = [], []
+    stated: dict[tuple[str, str, date], int] = {}
     for number, each in enumerate(proposal.rules):
         known: dict[str, str] | None = {}
         if isinstance(each, Whitelisting):
@@ -117,6 +118,12 @@ async def _rules(unit: UnitOfWork, proposal: ChangeProposal) -> Sequence[Propose
             errors.append(FieldError(f"/body/rules/{number}", reason, "unknown"))
             continue
         terms = terms_of(each, **known)
+        first = stated.setdefault((each.kind, terms.subject, each.valid_from), number)
+        # Of two with one first day the last approved stands, and these are approved together.
+        if first != number:
+            reason = f"says of {terms.subject} from {each.valid_from} on what rule {first} of this change says already"
+            errors.append(FieldError(f"/body/rules/{number}", reason, "repeated"))
+            continue
         rules.append(
             ProposedRule(
                 kind=each.kind,
