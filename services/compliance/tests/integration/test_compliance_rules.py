@@ -366,3 +366,12 @@ async def test_a_change_says_one_thing_alone_of_a_subject_from_a_day_on(maker: h
     refused = await maker.post("/rule-changes", json={"reason": "a limit", "rules": rules})
     assert refused.status_code == 422, refused.text
     assert [error["field"] for error in refused.json()["errors"]] == ["/body/rules/2"]
+
+
+@pytest.mark.parametrize("day", [0, "1970-01-01T00:00:00", "1767225600"])
+async def test_a_day_of_a_rule_is_spelt_out(maker: httpx.AsyncClient, day: Any) -> None:
+    refused = await maker.post(
+        "/rule-changes", json={"reason": "a limit", "rules": [{**RESTRICTED, "valid_from": day}]}
+    )
+    assert refused.status_code == 422, refused.text
+    assert (await maker.get("/rules", params={"on": day})).status_code == 422

@@ -23,7 +23,7 @@ from backoffice_chassis import (
     requires,
 )
 from backoffice_chassis.approvals.schemas import ApprovalView
-from backoffice_chassis.http.vocabulary import Id, ShortText
+from backoffice_chassis.http.vocabulary import Day, Id, ShortText
 from backoffice_events.messaging import UnitOfWork
 from compliance.permissions import CHANGE_RULES, READ_RULES
 from compliance.rules import changes
@@ -54,7 +54,7 @@ async def list_rules(
     *,
     kind: Annotated[ShortText | None, Query()] = None,
     subject: Annotated[ShortText | None, Query()] = None,
-    on: Annotated[date | None, Query(description="Only those in force on this trade date.")] = None,
+    on: Annotated[Day | None, Query(description="Only those in force on this trade date.")] = None,
 ) -> Page[RuleView]:
     """List approved rules: all there ever were, or those in force on a date."""
     approved = select(rule).join(rule_change).where(rule_change.c.approval.is_not(None))

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backoffice_chassis.http.vocabulary import Code, Currency, Isin, Lei, Money, Reason
+from backoffice_chassis.http.vocabulary import Code, Currency, Day, Isin, Lei, Money, Reason
 from backoffice_events.contracts.vocabulary import InstrumentType
 from compliance.rules.domain import ANY, ListKind, OrderScope, Outcome, PositionScope, Terms
 from compliance.screening.domain import FLOOR
@@ -22,8 +22,8 @@ Percent = Annotated[Money, Field(gt=0, le=1000)]
 class _Rule(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    valid_from: date = Field(description="First trade date it holds for.")
-    valid_to: date | None = Field(default=None, description="Last trade date; null: until it is replaced.")
+    valid_from: Day = Field(description="First trade date it holds for.")
+    valid_to: Day | None = Field(default=None, description="Last trade date; null: until it is replaced.")
     active: bool = Field(default=True, description="false: from valid_from on there is no such rule.")
 
     @model_validator(mode="after")

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import date
 from typing import Annotated, Any
 
 import msgspec
@@ -27,7 +26,7 @@ from backoffice_chassis import (
     reads_only,
     requires,
 )
-from backoffice_chassis.http.vocabulary import Code, Id, Lei
+from backoffice_chassis.http.vocabulary import Code, Day, Id, Lei
 from compliance.permissions import READ_SCREENING, WORK_SCREENING
 from compliance.rules.domain import ListKind
 from compliance.screening.algorithm import ALGORITHM
@@ -78,7 +77,7 @@ async def load_list(
     unit: Unit,
     principal: Officer,
     audit: Annotated[Audit, audits("sanctions-list")],
-    as_of: Annotated[date | None, Query(description="The list's date; the UN's states its own.")] = None,
+    as_of: Annotated[Day | None, Query(description="The list's date; the UN's states its own.")] = None,
 ) -> ListVersion:
     """Load a list from its files: it becomes the newest version, and everybody is screened again.
 
