@@ -232,6 +232,13 @@ def test_whoever_is_hired_again_has_no_licence() -> None:
     assert all(licence.valid_to == date(2025, 6, 30) for licence in back.licences)
 
 
+def test_a_licence_granted_under_notice_ends_with_the_employment_as_one_granted_before_does() -> None:
+    notice = after(domain.terminate(joined(), date(2025, 6, 30)))
+    licensed = after(domain.grant_licence(notice, EQUITIES))
+    assert licensed.licences == after(domain.terminate(joined(EQUITIES), date(2025, 6, 30))).licences
+    assert domain.grant_licence(licensed, EQUITIES) is None
+
+
 def corrected(employee: Employee, hired_on: date) -> EmployeeEvent | None:
     return domain.change(employee, hired_on=hired_on)
 
@@ -372,6 +379,16 @@ def test_the_end_of_an_employment_is_followed_by_a_hiring_alone(
     assert statuses[0] is not EmploymentStatus.TERMINATED
     followers = {after for status, after in pairwise(statuses) if status is EmploymentStatus.TERMINATED}
     assert EmploymentStatus.TERMINATED not in followers
+
+
+@given(st.lists(steps, max_size=12))
+def test_no_licence_outlasts_the_employment_that_it_was_granted_in(
+    steps: list[Callable[[Employee], EmployeeEvent | None]],
+) -> None:
+    last = applied(steps)[-1]
+    ends = [each.effective_from for each in last.employment if each.status is EmploymentStatus.TERMINATED]
+    for licence in last.licences:
+        assert not any(licence.valid_from < end <= (licence.valid_to or date.max) for end in ends)
 
 
 @given(st.lists(steps, max_size=8), days, st.integers(0, 400))

@@ -180,7 +180,7 @@ async def change_employee(patch: schemas.EmployeePatch, change: OneChange) -> sc
 
 @router.post("/{employee_id}/licences", response_model=schemas.EmployeeOut)
 async def grant_licence(licence: schemas.LicenceIn, change: OneChange) -> schemas.EmployeeOut:
-    """Grant a licence to trade a product; licences for one product do not overlap."""
+    """Grant a licence to trade a product, until the employment ends; licences for one product do not overlap."""
     granted = Licence(product=licence.product, valid_from=licence.valid_from, valid_to=licence.valid_to)
     return await change.apply(lambda known: domain.grant_licence(known, granted))
 

@@ -3,7 +3,7 @@
 Every function takes an employee as they are and returns the event of the change, or None when nothing would change.
 """
 
-from datetime import date
+from datetime import date, timedelta
 
 from msgspec.structs import replace
 
@@ -21,6 +21,8 @@ from backoffice_events.contracts.hr import (
 from backoffice_events.contracts.vocabulary import InstrumentType
 from hr.employees import timeline
 from hr.employees.timeline import EmploymentRefusedError
+
+_DAY = timedelta(days=1)
 
 EmployeeEvent = EmployeeHired | EmployeeChanged | EmployeeLicensed | EmployeePutOnLeave | EmployeeTerminated
 
@@ -108,10 +110,11 @@ def _hired_on(employee: Employee, hired_on: date) -> Employee:
 
 
 def grant_licence(employee: Employee, licence: Licence) -> EmployeeLicensed | None:
-    """Return the grant of a licence. Licences for one product never overlap."""
-    if licence in employee.licences:
+    """Return the grant of a licence, which ends with the employment. Licences for one product never overlap."""
+    granted = _while_employed(employee, licence)
+    if granted in employee.licences:
         return None
-    return EmployeeLicensed(employee=_next(employee, licences=_with_licence(employee, licence)))
+    return EmployeeLicensed(employee=_next(employee, licences=_with_licence(employee, granted)))
 
 
 def end_licence(employee: Employee, product: InstrumentType, last_day: date) -> EmployeeLicensed | None:
@@ -192,6 +195,16 @@ def _next(
         employment=employee.employment if employment is None else employment,
         licences=employee.licences if licences is None else licences,
     )
+
+
+def _while_employed(employee: Employee, licence: Licence) -> Licence:
+    """Return a licence up to the last day of the employment, where that is known: no later one goes on with it."""
+    ends = [
+        entry.effective_from - _DAY
+        for entry in employee.employment
+        if entry.status is EmploymentStatus.TERMINATED and entry.effective_from > licence.valid_from
+    ]
+    return _ended(licence, min(ends)) if ends else licence
 
 
 def _ended(licence: Licence, last_day: date) -> Licence:
