@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,16 @@ from backoffice_events.messaging import Batch, Transactions, UnitOfWork
 from trade_capture.confirmation import handlers as confirmations
 from trade_capture.main import MIGRATIONS, TradeCaptureSettings, build
 from trade_capture.reference.cache import ReferenceCache
-from trade_capture.testing import APPLE, BROKER, NOW, TREASURY, confirming, executed, load_world
+from trade_capture.testing import (
+    APPLE,
+    BROKER,
+    NOW,
+    OTHER_BROKER,
+    TREASURY,
+    confirming,
+    executed,
+    load_world,
+)
 from trade_capture.trades.capture import Capture
 from trade_capture.trades.handlers import TradeConsumer
 
@@ -409,6 +419,21 @@ async def test_a_confirmation_without_a_trade_stays_visible_as_alleged(
     await confirm(transactions, confirming(trade, trade_reference="NEVER-CAME"))
     (sent,) = (await client.get("/confirmations", params={"status": "ALLEGED"})).json()["items"]
     assert (sent["trade_reference"], sent["trade_id"]) == ("NEVER-CAME", None)
+
+
+async def test_another_partys_confirmation_stands_for_nothing_though_its_reference_is_the_same(
+    client: httpx.AsyncClient, transactions: Transactions
+) -> None:
+    trade = await _captured(client)
+    own = confirming(trade, confirmation_reference="SAME")
+    other = confirming(trade, confirmation_reference="SAME", counterparty_lei=OTHER_BROKER, price=Decimal(1))
+    await confirm(transactions, own, other)
+    which = {"trade_reference": trade.trade_reference}
+    listed = (await client.get("/confirmations", params=which)).json()["items"]
+    assert {each["counterparty_lei"]: each["status"] for each in listed} == {
+        BROKER: "CONFIRMED",
+        OTHER_BROKER: "ALLEGED",
+    }
 
 
 async def test_unconfirmed_trades_are_found_by_their_age(client: httpx.AsyncClient) -> None:

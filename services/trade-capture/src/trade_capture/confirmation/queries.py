@@ -11,6 +11,7 @@ from trade_capture.reference.scope import in_scope
 from trade_capture.trades.repository import same_key, trade_join
 
 _later = confirmation.alias("later")
+_own = confirmation.alias("own")
 _trade = trade_join()
 
 _superseded = exists().where(
@@ -22,12 +23,14 @@ _superseded = exists().where(
         _later.c.version > confirmation.c.version,
     )
 )
+# While the trade's own counterparty has said nothing, another speaks: as `confirmation.domain.candidates` has it.
+_nobodys_own = ~exists().where(same_key(_own, _trade), _own.c.counterparty_lei == _trade.c.counterparty_lei)
 _speaks = and_(
     _trade.c.status == "CAPTURED",
     _trade.c.confirmation_status != "UNCONFIRMED",
     or_(
         _trade.c.counterparty_lei == confirmation.c.counterparty_lei,
-        _trade.c.confirmation_reference == confirmation.c.confirmation_reference,
+        and_(_trade.c.confirmation_reference == confirmation.c.confirmation_reference, _nobodys_own),
     ),
 )
 _status = case((_superseded, "SUPERSEDED"), (_speaks, _trade.c.confirmation_status), else_="ALLEGED")
