@@ -293,3 +293,16 @@ async def test_no_value_whatsoever_is_a_defect_of_ours(
         content = json.dumps({**body, field: 1})
         answer = await client.post(path, content=content, headers={"Content-Type": "application/json"})
         assert answer.status_code == 422, (field, answer.text)
+
+
+async def test_somebody_else_under_a_known_number_is_not_taken_for_who_has_it(
+    client: httpx.AsyncClient, database_url: str
+) -> None:
+    await client.post("/employees", json=hiring("S1"))
+    other = hiring("S1", given_name="Somebody", family_name="Else")
+    answer = await client.post("/employees", json=other)
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/employee-known")
+    rows = [hiring("S2"), hiring("S2", given_name="Somebody"), hiring("S1"), other]
+    body = (await client.post("/employees/bulk", json={"rows": rows})).json()
+    assert (body["hired"], body["unchanged"], [row["row"] for row in body["refused"]]) == (1, 1, [1, 3])
+    assert await published(database_url, "S1") == ["hired"]

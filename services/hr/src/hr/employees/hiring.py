@@ -35,17 +35,21 @@ async def hire_all(unit: UnitOfWork, raw: Sequence[Any], recorded_by: str) -> Hi
     await repository.lock_hiring(unit.connection)
     keys = [hiring.employee_id for _, hiring in hirings]
     known = await repository.as_hired(unit.connection, keys)
+    named = await repository.persons_as_hired(unit.connection, keys)
     persons: list[Person] = []
     for place, hiring in hirings:
         event = _decide(place, hiring, outcome)
         if event is None:
             continue
-        if event.employee.employee_id in known:
-            _recognise(place, known[event.employee.employee_id] == event.employee, outcome)
+        key, stated = event.employee.employee_id, _person(hiring)
+        if key in known:
+            # Whose name was changed since is told by the terms alone: the one before is not kept.
+            same = known[key] == event.employee and named.get(key, stated) == stated
+            _recognise(place, same, outcome)
             continue
-        known[event.employee.employee_id] = event.employee
+        known[key], named[key] = event.employee, stated
         outcome.events.append(event)
-        persons.append(_person(hiring))
+        persons.append(stated)
     await repository.record(unit, outcome.events, recorded_by)
     await repository.name(unit, persons, recorded_by)
     return outcome

@@ -1,7 +1,7 @@
 """Reading and writing employees."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
@@ -78,6 +78,21 @@ async def as_hired(connection: AsyncConnection, employee_ids: Sequence[str]) -> 
     )
     return {
         row["employee_id"]: as_employee(dict(row)) for row in (await connection.execute(query)).mappings()
+    }
+
+
+async def persons_as_hired(connection: AsyncConnection, employee_ids: Sequence[str]) -> dict[str, Person]:
+    """Return the personal data of those of the employees for whom it is still as it was stated when they were hired."""
+    first = employee_version.c
+    query = (
+        select(person)
+        .join(employee_version, first.employee_id == person.c.employee_id)
+        .where(first.employee_id == func.any(list(employee_ids)), first.version == 1)
+        .where(first.recorded_at == person.c.changed_at)
+    )
+    rows = await SEALED_PERSON.open(connection, await connection.execute(query))
+    return {
+        row["employee_id"]: Person(**{each.name: row[each.name] for each in fields(Person)}) for row in rows
     }
 
 
