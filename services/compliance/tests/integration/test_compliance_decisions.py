@@ -29,6 +29,7 @@ from compliance.checks.assessment import PATIENCE
 from compliance.checks.handlers import Judge
 from compliance.checks.tables import decision, exposure, waiting
 from compliance.reference.handlers import on_employees, on_reference
+from compliance.rules.domain import Outcome, PositionLimit, PositionScope, Rule, Rulebook
 from compliance.rules.repository import RulebookReader
 from compliance.screening.jobs import Screener
 from compliance.screening.versions import IndexReader
@@ -224,6 +225,49 @@ async def test_a_trade_waits_for_reference_data_that_is_still_on_its_way(
     assert isinstance(cleared, TradeCleared)
     assert await _rows(connection, waiting) == []
     assert {row.gross for row in await _rows(connection, exposure)} == {Decimal(1000)}
+
+
+class _Limited(RulebookReader):
+    """A position limit that came into force when the position was above it already."""
+
+    async def current(self, connection: AsyncConnection) -> Rulebook:  # noqa: ARG002 - the real one reads from it
+        terms = PositionLimit(
+            scope=PositionScope.BOOK, name="*", currency="USD", limit=Decimal(500), outcome=Outcome.HOLD
+        )
+        first = date(2020, 1, 1)
+        return Rulebook(
+            [Rule(rule_id="r", terms=terms, valid_from=first, valid_to=None, active=True, approval=1)]
+        )
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize(
+    ("quantities", "outcome"), [([99], TradeCleared), ([101], TradeHeld), ([101, 99], TradeCleared)]
+)
+async def test_an_amendment_of_a_cleared_trade_is_decided_alike_whether_it_had_to_wait_or_not(
+    connection: AsyncConnection,
+    judged: Judged,
+    make_trade: MakeTrade,
+    counterparty: CounterpartyChanged,
+    *,
+    quantities: list[int],
+    outcome: type[Event],
+) -> None:
+    trade = make_trade(quantity=Decimal(100), price=Decimal("10.1"))
+    assert [type(each) for each in await judged(TradeCaptured(trade=trade))] == [TradeCleared]
+    changed = msgspec.structs.replace(counterparty, version=counterparty.version + 1, name="Renamed Ltd")
+    await on_reference(Batch.of(connection, [changed]))
+    judge = Judge(_Limited())
+    for version, quantity in enumerate(quantities, 2):
+        amended = msgspec.structs.replace(trade, version=version, quantity=Decimal(quantity))
+        batch = Batch.of(connection, [TradeAmended(trade=amended)], now=NOW)
+        await judge.on_trades(batch)
+        assert batch.published == ()
+    unit = UnitOfWork(connection, now=NOW + timedelta(seconds=1), source="urn:test")
+    await Screener(IndexReader()).screen_stale(unit)
+    await judge.on_waiting(unit)
+    assert [type(each) for each in unit.published] == [outcome]
+    assert {row.gross for row in await _rows(connection, exposure)} == {quantities[-1] * Decimal("10.1")}
 
 
 async def test_a_trade_whose_reference_data_never_comes_is_held_at_the_deadline(

@@ -347,3 +347,22 @@ def test_a_trade_that_is_cancelled_in_the_batch_it_came_with_does_not_wait(make_
     assessment.judge(Seen.of(trade))
     assessment.cancel(Seen.of(msgspec.structs.replace(trade, version=2)))
     assert assessment.waiting == {trade.trade_id: None}
+
+
+def test_an_amendment_of_a_cleared_trade_that_had_to_wait_is_held_against_the_same_position(
+    make_trade: MakeTrade, employee: Employee
+) -> None:
+    known = _with_limit(_Known(employee).fresh(), 500)
+    trade = make_trade(quantity=Decimal(100), price=Decimal(10))
+    Assessment(known, NOW).judge(Seen.of(trade))
+    known.trades[trade.trade_id].status = Status.CLEARED
+    smaller = msgspec.structs.replace(trade, version=2, quantity=Decimal(99))
+    complete, known.copies = known.copies, Copies()
+    first = Assessment(known, NOW)
+    assert first.judge(Seen.of(smaller)) is None
+    waited = first.waiting[trade.trade_id]
+    assert waited is not None
+    known.copies = complete
+    judged = Assessment(known, NOW).judge_again(waited)
+    assert judged is not None
+    assert judged.status is Status.CLEARED

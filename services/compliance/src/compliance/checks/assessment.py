@@ -107,7 +107,8 @@ class Copies:
 class Knowledge:
     """What was known before the batch, of the keys that the batch touches.
 
-    twins: ids of live trades by fingerprint.
+    twins: ids of live trades by fingerprint. cleared: of trades of which a version waits, what the one before it adds
+    that was cleared.
     """
 
     rulebook: Rulebook = field(default_factory=Rulebook)
@@ -115,6 +116,7 @@ class Knowledge:
     positions: Positions = field(default_factory=Positions)
     trades: dict[str, TradeState] = field(default_factory=dict)
     twins: dict[int, set[str]] = field(default_factory=dict)
+    cleared: dict[str, Contribution] = field(default_factory=dict)
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -179,8 +181,7 @@ class Assessment:
         state = self._known.trades.get(trade.trade_id)
         if state is not None and (state.cancelled or trade.version <= state.version):
             return None
-        accepted = state is not None and state.status is Status.CLEARED
-        before = self._known.positions.before(seen.contribution) if accepted else None
+        before = self._before(seen, state)
         state = self._take_in(seen, state)
         return self._decide(trade, state, self._now + PATIENCE, before)
 
@@ -191,7 +192,9 @@ class Assessment:
         if state is None or state.version != trade.version or state.status is not None or state.cancelled:
             self.waiting[trade.trade_id] = None
             return None
-        return self._decide(trade, self._take_in(Seen.of(trade), state), waited.deadline)
+        seen = Seen.of(trade)
+        before = self._before(seen, state)
+        return self._decide(trade, self._take_in(seen, state), waited.deadline, before)
 
     def cancel(self, seen: Seen) -> None:
         """Take a trade out of the positions and close what is open on it."""
@@ -206,6 +209,26 @@ class Assessment:
         state.version, state.cancelled = trade.version, True
         self._leave_behind(state, CaseStatus.CANCELLED)
         self.touched[trade.trade_id] = state
+
+    def _before(self, seen: Seen, state: TradeState | None) -> Mapping[tuple[str, str], Decimal] | None:
+        """Return the gross positions with the version that was cleared, None when the last one decided on was not.
+
+        A version that waits has taken its place, and gives it back: to wait must not decide.
+        """
+        if state is None:
+            return None
+        cleared = self._known.cleared
+        if state.status is Status.CLEARED:
+            cleared[state.trade_id] = state.contribution
+        elif state.status is not None:
+            cleared.pop(state.trade_id, None)
+        former = cleared.get(state.trade_id)
+        if former is None:
+            return None
+        if state.status is None:
+            self._known.positions.put_back(former, instead_of=state.contribution)
+            state.contribution = former
+        return self._known.positions.before(seen.contribution)
 
     def _take_in(self, seen: Seen, state: TradeState | None) -> TradeState:
         if state is None:

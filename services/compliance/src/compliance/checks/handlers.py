@@ -68,13 +68,16 @@ class Judge:
         trades = [seen.trade for seen in taken]
         await repository.take_turns(connection)
         held = await repository.states(connection, [trade.trade_id for trade in trades])
+        cleared = await repository.cleared_before(connection, held.values())
         touched = [seen.contribution for seen in taken] + [state.contribution for state in held.values()]
+        touched += cleared.values()
         return Knowledge(
             rulebook=await self._rulebook.current(connection),
             copies=await self._copies(connection, trades, {each.isin for each in touched}),
             positions=await repository.positions(connection, touched),
             trades=held,
             twins=await repository.twins(connection, [seen.fingerprint for seen in taken]),
+            cleared=cleared,
         )
 
     async def _copies(

@@ -93,6 +93,11 @@ class Positions:
         """
         self._apply(trade, trade.quantity.copy_negate(), reference_price, instead_of=trade.price)
 
+    def put_back(self, former: Contribution, instead_of: Contribution) -> None:
+        """Count a trade as it was before a later version took its place, which gives back the price too."""
+        self.remove(instead_of, former.price)
+        self._apply(former, former.quantity, None)
+
     def before(self, trade: Contribution) -> dict[tuple[str, str], Decimal]:
         """Return the gross positions that the trade is to become part of, by scope and name."""
         return {place: self.gross.get((*place, trade.currency), _ZERO) for place in trade.scopes()}

@@ -1,17 +1,17 @@
 """What a batch of trades needs to know and what follows from it, in a few set-based statements."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, Row, Text, Uuid, any_, bindparam, cast, delete, func, select
+from sqlalchemy import ARRAY, BigInteger, Row, Text, Uuid, any_, bindparam, cast, delete, func, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_events.contracts.trading import Trade
 from backoffice_events.messaging import bulk
 from compliance.checks.assessment import Decision, TradeState, Waiting
 from compliance.checks.domain import Status
-from compliance.checks.positions import Contribution, Net, Positions
+from compliance.checks.positions import Contribution, Net, Positions, contribution
 from compliance.checks.tables import decision, exposure, position, trade, waiting
 
 _trades = msgspec.json.Decoder(Trade)
@@ -22,6 +22,17 @@ _ONE_AT_A_TIME = select(func.pg_advisory_xact_lock(func.hashtextextended("compli
 _STATES = select(trade).where(trade.c.trade_id == any_(_IDS)).order_by(trade.c.trade_id).with_for_update()
 _TWINS = select(trade.c.trade_id, trade.c.fingerprint).where(
     trade.c.fingerprint == any_(bindparam("fingerprints", type_=ARRAY(BigInteger))), ~trade.c.cancelled
+)
+_last, _judged = decision.alias("last"), decision.alias("judged")
+# People release without inputs: these are those of the checks that held the same version.
+_CLEARED_BEFORE = (
+    select(trade.c.trade_id, cast(_judged.c.inputs["trade"], Text).label("trade"))
+    .join(_last, _last.c.decision_id == trade.c.decision_id)
+    .join(
+        _judged,
+        (_judged.c.trade_id == _last.c.trade_id) & (_judged.c.trade_version == _last.c.trade_version),
+    )
+    .where(trade.c.trade_id == any_(_IDS), _last.c.status == Status.CLEARED, _judged.c.inputs.is_not(null()))
 )
 _WAITING = (
     select(
@@ -68,6 +79,15 @@ async def states(connection: AsyncConnection, trade_ids: Sequence[str]) -> dict[
     """Return and lock what is held of the trades."""
     rows = await connection.execute(_STATES, {"ids": list(trade_ids)})
     return {row.trade_id: _state(row) for row in rows}
+
+
+async def cleared_before(connection: AsyncConnection, held: Iterable[TradeState]) -> dict[str, Contribution]:
+    """Return what the version before adds, of trades of which a version waits, if that one was cleared."""
+    waits = [state.trade_id for state in held if state.status is None and state.decision_id is not None]
+    if not waits:
+        return {}
+    rows = await connection.execute(_CLEARED_BEFORE, {"ids": waits})
+    return {row.trade_id: contribution(_trades.decode(row.trade)) for row in rows}
 
 
 async def twins(connection: AsyncConnection, fingerprints: Sequence[int]) -> dict[int, set[str]]:
