@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -360,6 +360,27 @@ async def test_entries_with_a_reason_are_judged_again_together(
     which["reason_code"] = "MISSING_SETTLEMENT_INSTRUCTION"
     judged = (await post(client, "/repairs/resubmit", which)).json()
     assert judged["results"] == {"IN_REPAIR": 3}
+
+
+async def test_entries_that_cannot_be_taken_in_keep_no_later_one_from_being_judged_again(
+    database_url: str, client: httpx.AsyncClient
+) -> None:
+    first, second = (
+        stated(book="QUEUE-1", source_system="QUEUE"),
+        stated(book="QUEUE-2", source_system="QUEUE"),
+    )
+    await post(client, "/trades/bulk", {"trades": [first, second]})
+    which = {"reason_code": "UNKNOWN_BOOK", "source_system": "QUEUE", "limit": 1}
+    clock = FixedClock(NOW)
+    settings = TradeCaptureSettings(
+        database_url=database_url, issuer_url="http://issuer.test", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
+    )
+    async with app_for(build(settings, clock)) as app, client_for(app, "olga", Role.OPERATIONS) as later:
+        clock.advance(timedelta(minutes=1))
+        once = (await post(later, "/repairs/resubmit", which)).json()["entries"]
+        clock.advance(timedelta(minutes=1))
+        twice = (await post(later, "/repairs/resubmit", which)).json()["entries"]
+    assert len({each["repair_id"] for each in once + twice}) == 2
 
 
 async def test_a_rejected_version_makes_room_for_another_content(client: httpx.AsyncClient) -> None:

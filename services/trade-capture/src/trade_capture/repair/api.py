@@ -84,12 +84,17 @@ def router(capture: Capture) -> Router:
     async def resubmit_repairs(
         which: BulkResubmitIn, unit: Unit, principal: Worker, audit: Recorder
     ) -> BulkResubmittedOut:
-        """Judge again every open entry with a reason, for example after an instrument was loaded."""
+        """Judge again every open entry with a reason, for example after an instrument was loaded.
+
+        Where there are more than the limit, send it again: those that were touched last come last.
+        """
         filters = RepairFilters(
             reason_code=which.reason_code, source_system=which.source_system, unfinished=True
         )
         matching = filtered(filters, unit.now, principal.scope)
-        query = matching.order_by(repair_entry.c.repair_id).limit(which.limit)
+        # Not by age: the oldest might never be taken in, and each call would look at them alone.
+        order = (repair_entry.c.updated_at, repair_entry.c.repair_id)
+        query = matching.order_by(*order).limit(which.limit)
         entries = [repository.as_entry(row) for row in await unit.connection.execute(query)]
         judged = await queue.resubmit_many(
             unit, capture, entries, comment=which.comment, actor=principal.subject

@@ -88,7 +88,7 @@ class RejectIn(BaseModel):
 
 
 class BulkResubmitIn(BaseModel):
-    """Which open entries to judge again as they are, the oldest first: those with this reason code."""
+    """Which open entries to judge again as they are, the longest untouched first: those with this reason code."""
 
     model_config = ConfigDict(extra="forbid")
 
