@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backoffice_events.contracts.frontoffice import TradeExecuted
+from backoffice_events.contracts.frontoffice import TradeCorrected, TradeExecuted
 from backoffice_events.contracts.trading import Trade, TradeAmended, TradeCancelled, TradeCaptured
 from trade_capture.repair.domain import Origin, RepairStatus, read
 from trade_capture.repair.domain.payload import UnidentifiableError
@@ -181,3 +181,14 @@ def test_a_trade_captured_because_a_person_rejected_what_it_waited_for_was_not_e
     batch.reject(next(iter(batch.new_entries.values())), actor="olga", reason="wrong book")
     assert batch.tracked[KEY].execution.trade is not None
     assert batch.tracked[KEY].repaired
+
+
+def test_the_same_words_sent_as_another_kind_of_statement_are_no_resend() -> None:
+    batch = intake()
+    terms = msgspec.structs.asdict(executed(version=2))
+    correction = TradeCorrected(**terms)
+    assert msgspec.json.encode(correction) == msgspec.json.encode(executed(version=2))
+    assert submit(batch, executed(), executed(version=2), correction) == ["CAPTURED", "IN_REPAIR", "CONFLICT"]
+    mistaken, right = batch.new_entries.values()
+    batch.reject(mistaken, actor="olga", reason="sent as a new trade")
+    assert batch.resubmit(right, actor="olga").result is Result.UNCHANGED

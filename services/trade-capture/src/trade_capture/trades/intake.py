@@ -52,7 +52,7 @@ class Intake:
         key = key_of(submission.statement)
         tracked = self.tracked[key]
         version = submission.statement.version
-        queued = _queued(tracked.entries, version, submission.payload)
+        queued = _queued(tracked.entries, submission)
         verdict = Resent() if queued else tracked.execution.judge(submission.statement, self.enricher)
         match verdict:
             case Taken():
@@ -229,8 +229,10 @@ def _judge_apart(
     return verdict
 
 
-def _queued(entries: Iterable[RepairEntry], version: int | None, payload: bytes) -> RepairEntry | None:
-    same = (entry for entry in entries if entry.source_version == version and entry.original == payload)
+def _queued(entries: Iterable[RepairEntry], submission: Submission) -> RepairEntry | None:
+    """Return the entry that holds this very message; what kind of statement it is stands beside its payload."""
+    message = (submission.statement.version, submission.event_type, submission.payload)
+    same = (entry for entry in entries if (entry.source_version, entry.event_type, entry.original) == message)
     return next(same, None)
 
 
