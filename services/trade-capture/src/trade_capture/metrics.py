@@ -34,7 +34,7 @@ REPAIRS: Final = METRICS.gauge(
     unit="{entry}",
     labels=("status", "age"),
     always=[("OPEN", "0"), ("WAITING", "0")],
-    meaning="Unfinished entries of the repair queue: OPEN, or WAITING for reference data, by days since they came.",
+    meaning="Unfinished entries of the repair queue: OPEN, or WAITING for an earlier version, by days since they came.",
 )
 
 _OPEN_DATES: Final = select(
@@ -49,11 +49,26 @@ _UNFINISHED: Final = text(
     GROUP BY 1, 2
     """  # noqa: S608  constants of ours
 )
+_NEVER_CAPTURED: Final = text(
+    f"""
+    SELECT count(DISTINCT (source_system, trade_reference))
+    FROM (
+        SELECT source_system, trade_reference FROM repair_entry
+        WHERE status IN ('OPEN', 'WAITING') LIMIT {MOST_ROWS}
+    ) unfinished
+    WHERE NOT EXISTS (
+        SELECT FROM trade
+        WHERE trade.source_system = unfinished.source_system
+            AND trade.trade_reference = unfinished.trade_reference
+    )
+    """  # noqa: S608  constants of ours
+)
+"""A trade counts once, however many of its versions wait."""
 
 
 async def measure(unit: UnitOfWork) -> None:
     """Count the unfinished repairs, then the trades of the open business dates."""
-    repairs = await _measure_repairs(unit)
+    await _measure_repairs(unit)
     first, last = (await unit.connection.execute(_OPEN_DATES)).one()
     if first is None:
         return
@@ -63,7 +78,7 @@ async def measure(unit: UnitOfWork) -> None:
         captured=False,
         confirmed=False,
         touched_in_confirmation=False,
-        count=repairs,
+        count=(await unit.connection.execute(_NEVER_CAPTURED)).scalar_one(),
         value=None,
     )
     measured = stp.measures([*await captured_rows(unit.connection, first, last), in_repair])
@@ -72,9 +87,8 @@ async def measure(unit: UnitOfWork) -> None:
     RATES.show({(name,): float(share) for name, share in rates.items() if share is not None})
 
 
-async def _measure_repairs(unit: UnitOfWork) -> int:
+async def _measure_repairs(unit: UnitOfWork) -> None:
     repairs = Counter[tuple[str, ...]]()
     for row in await unit.connection.execute(_UNFINISHED, {"now": unit.now}):
         repairs[row.status, age_label(max(0, row.days))] += row.number
     REPAIRS.show(repairs)
-    return repairs.total()

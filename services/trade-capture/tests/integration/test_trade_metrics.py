@@ -13,7 +13,7 @@ from trade_capture.confirmation import handlers as confirmations
 from trade_capture.main import MIGRATIONS
 from trade_capture.metrics import RATES, REPAIRS, TRADES, measure
 from trade_capture.reference.cache import ReferenceCache
-from trade_capture.testing import NOW, confirming, executed, load_world
+from trade_capture.testing import NOW, confirming, corrected, executed, load_world
 from trade_capture.trades.capture import Capture
 from trade_capture.trades.handlers import TradeConsumer
 
@@ -62,3 +62,18 @@ async def test_the_open_days_trades_are_measured_and_unfinished_repairs_count_as
         "confirmation": pytest.approx(1 / 3, abs=1e-5),
     }
     assert dict(REPAIRS.standing()) == {("OPEN", "2-4"): 1, ("OPEN", "0"): 0, ("WAITING", "0"): 0}
+
+
+async def test_a_trade_with_several_entries_in_repair_is_received_once(transactions: Transactions) -> None:
+    stated = [
+        executed("O-1"),
+        corrected("O-1", book="NOPE"),
+        executed("O-2", book="NOPE"),
+        corrected("O-2"),
+    ]
+    async with transactions.begin() as unit:
+        batch = Batch.of(unit.connection, stated, now=NOW)
+        await TradeConsumer(Capture(ReferenceCache(), max_trade_age=10, max_settlement_lag=90)).handle(batch)
+        await measure(unit)
+    assert dict(TRADES.standing())["received",] == 2
+    assert dict(REPAIRS.standing()) == {("OPEN", "0"): 2, ("WAITING", "0"): 1}
