@@ -355,6 +355,12 @@ async def test_nobody_but_finance_closes_accounts(app: FastAPI, role: Role) -> N
     ("path", "field"),
     [
         ("/trial-balance?as_of=yesterday", "/query/as_of"),
+        ("/trial-balance?as_of=0", "/query/as_of"),
+        ("/positions?as_of=20240604", "/query/as_of"),
+        ("/journals?date_from=0", "/query/date_from"),
+        ("/journals?date_to=0", "/query/date_to"),
+        ("/accounts/1100/statement?currency=USD&date_from=0", "/query/date_from"),
+        ("/accounts/1100/statement?currency=USD&date_to=0", "/query/date_to"),
         ("/journals?trade_id=1", "/query/trade_id"),
         ("/journals?kind=OTHER", "/query/kind"),
         ("/journals?book=%00", "/query/book"),

@@ -1,7 +1,6 @@
 """Accounts, trial balance and statements over HTTP."""
 
 from collections.abc import Sequence
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
@@ -25,6 +24,7 @@ from backoffice_chassis import (
     not_found,
     requires,
 )
+from backoffice_chassis.http.vocabulary import Day
 from ledger.accounts import repository
 from ledger.accounts.domain import AccountStatus
 from ledger.accounts.repository import Period
@@ -100,7 +100,7 @@ async def open_account(
 async def get_trial_balance(
     unit: Unit,
     principal: Reader,
-    as_of: Annotated[date | None, Query(description="Last day of the books that counts.")] = None,
+    as_of: Annotated[Day | None, Query(description="Last day of the books that counts.")] = None,
     book: Annotated[Name | None, Query()] = None,
 ) -> TrialBalance:
     """Return the balance of every account and currency up to the end of a day, and the column totals.
@@ -122,8 +122,8 @@ async def get_statement(
     principal: Reader,
     page: Paging,
     currency: Annotated[Currency, Query(description="ISO 4217 code.")],
-    date_from: Annotated[date | None, Query()] = None,
-    date_to: Annotated[date | None, Query()] = None,
+    date_from: Annotated[Day | None, Query()] = None,
+    date_to: Annotated[Day | None, Query()] = None,
     book: Annotated[Name | None, Query()] = None,
 ) -> Statement:
     """Return an account's opening balance, its lines a page at a time, and its closing balance, of books in scope."""

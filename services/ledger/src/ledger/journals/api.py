@@ -1,7 +1,6 @@
 """Journals over HTTP: search and look up. Nobody posts by hand."""
 
 from collections.abc import Sequence
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -10,6 +9,7 @@ from fastapi import Depends, Query
 from sqlalchemy import Row
 
 from backoffice_chassis import Page, Paging, Router, Unit, not_found
+from backoffice_chassis.http.vocabulary import Day
 from ledger.journals import queries
 from ledger.journals.domain import JournalKind
 from ledger.journals.queries import JournalFilter
@@ -28,8 +28,8 @@ def _filter(
     kind: Annotated[JournalKind | None, Query()] = None,
     book: Annotated[Name | None, Query()] = None,
     isin: Annotated[Name | None, Query()] = None,
-    date_from: Annotated[date | None, Query(description="First posting date.")] = None,
-    date_to: Annotated[date | None, Query(description="Last posting date.")] = None,
+    date_from: Annotated[Day | None, Query(description="First posting date.")] = None,
+    date_to: Annotated[Day | None, Query(description="Last posting date.")] = None,
 ) -> JournalFilter:
     return JournalFilter(
         trade_id=trade_id,

@@ -1,11 +1,11 @@
 """Positions over HTTP."""
 
-from datetime import date
 from typing import Annotated, Final
 
 from fastapi import Query
 
 from backoffice_chassis import Page, Paging, Router, Unit
+from backoffice_chassis.http.vocabulary import Day
 from ledger.positions import repository
 from ledger.positions.repository import Wanted
 from ledger.positions.schemas import Position
@@ -19,7 +19,7 @@ async def list_positions(  # noqa: PLR0917  what a request may say
     unit: Unit,
     principal: Reader,
     page: Paging,
-    as_of: Annotated[date | None, Query(description="Last day of the books that counts.")] = None,
+    as_of: Annotated[Day | None, Query(description="Last day of the books that counts.")] = None,
     book: Annotated[Name | None, Query()] = None,
     isin: Annotated[Name | None, Query()] = None,
 ) -> Page[Position]:

@@ -8,7 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from backoffice_chassis import FieldError, Principal, ReportRoute, Router, Unit, invalid, requires
-from backoffice_chassis.http.vocabulary import Amount, Code, Currency, Isin
+from backoffice_chassis.http.vocabulary import Amount, Code, Currency, Day, Isin
 from settlement.controls import repository
 from settlement.permissions import READ_SETTLEMENTS
 
@@ -104,7 +104,7 @@ async def get_control_totals(
 
 @router.get("/settlement-efficiency")
 async def get_settlement_efficiency(
-    unit: Unit, _: Reader, first: date, last: date, calendar: Code | None = None
+    unit: Unit, _: Reader, first: Day, last: Day, calendar: Code | None = None
 ) -> list[Efficiency]:
     """Show settlement efficiency by intended settlement date and currency, by count and by value."""
     if not 0 <= (last - first).days <= _LONGEST_DAYS:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from backoffice_chassis.http.vocabulary import Amount, Code, Isin, Lei, ShortText
+from backoffice_chassis.http.vocabulary import Amount, Code, Day, Isin, Lei, ShortText
 from settlement.instructions.domain import Matching, Pending, Processing
 from settlement.processes.domain import State
 
@@ -19,7 +19,7 @@ class SettlementFilters(BaseModel):
     settlement_status: Pending | None = None
     failing: bool | None = None
     late: bool | None = None
-    settlement_date: date | None = None
+    settlement_date: Day | None = None
     book: Code | None = None
     counterparty_lei: Lei | None = None
     isin: Isin | None = None
