@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,8 +13,10 @@ import psutil
 import pytest
 
 from backoffice_cli.commands.status import describe
+from backoffice_cli.stack import holds
 from backoffice_cli.stack.control import bring_down, bring_up, delete_data, run_simulators
 from backoffice_cli.stack.errors import StackError
+from backoffice_cli.stack.ports import LOOPBACK
 from backoffice_cli.stack.postgres import data_folders
 from backoffice_cli.stack.state import Phase, State, read_state
 
@@ -56,6 +59,21 @@ def test_a_killed_server_is_started_again(stack_folder: Path, name: str) -> None
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: is_ready_again(stack_folder, name))
     assert describe(stack_folder)["phase"] == Phase.READY
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ports are reserved on Linux alone")
+def test_nobody_takes_the_port_of_a_server_that_is_down(stack_folder: Path) -> None:
+    state = up(stack_folder)
+    pid, port = state.components["kafka"].pid, state.components["kafka"].port
+    assert pid is not None
+    assert port is not None
+    holds.hold(stack_folder, "kafka")
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(pid))
+    with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+        stranger.bind((LOOPBACK, port))
+    holds.let_go(stack_folder, "kafka")
+    wait_until(lambda: is_ready_again(stack_folder, "kafka"))
 
 
 def test_a_server_that_cannot_be_started_for_now_is_tried_until_it_can(stack_folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from backoffice_cli.stack.brokers import brokers, new_cluster_id
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.jars import Jar, ensure_jars, read_lock
 from backoffice_cli.stack.plan import read_plan, settle_plan
-from backoffice_cli.stack.ports import LOOPBACK, draw_ports
+from backoffice_cli.stack.ports import LOOPBACK, draw_ports, reserve_ports
 from backoffice_cli.stack.topology import Topology, choose
 
 pytestmark = pytest.mark.unit
@@ -34,6 +35,18 @@ def test_a_port_that_somebody_took_is_drawn_again_and_the_others_stay(tmp_path: 
 
 def test_ports_drawn_together_differ() -> None:
     assert len(set(draw_ports(20))) == 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone lets a server listen beside the holder")
+def test_a_reserved_port_is_its_servers_alone_also_while_that_is_down() -> None:
+    (port,) = draw_ports(1)
+    (reserved,) = reserve_ports([port])
+    with reserved:
+        for _ in range(2):
+            with socket.create_server((LOOPBACK, port)), socket.create_connection((LOOPBACK, port)):
+                pass
+        with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+            stranger.bind((LOOPBACK, port))
 
 
 def test_two_people_of_a_role_are_two_subjects_with_two_secrets(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import sys
 import time
 from collections.abc import Awaitable
@@ -24,6 +25,7 @@ from backoffice_cli.stack.component import Supervised
 from backoffice_cli.stack.databases import provision
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.stack.plan import Plan, settle_plan
+from backoffice_cli.stack.ports import reserve_ports
 from backoffice_cli.stack.servers import Servers
 from backoffice_cli.stack.state import Phase, State
 from backoffice_events.brokers import Brokers
@@ -50,6 +52,7 @@ class Supervisor:
         self.services: list[Supervised] = []
         self.simulators: dict[str, Supervised] = {}
         self.plan: Plan | None = None
+        self.reserved_ports: list[socket.socket] = []
         self.told_to_stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -84,6 +87,7 @@ class Supervisor:
             self.say("Downloading the broker, once for this user")
         await asyncio.to_thread(jars.ensure_jars)
         plan = settle_plan(self.folder)
+        self.reserved_ports = reserve_ports(plan.ports.values())
         self.state.bootstrap_servers = plan.bootstrap_servers
         self.state.issuer_url = processes.url(plan, "issuer")
         await self._start_servers(plan)

@@ -3,25 +3,21 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from typing import Final
 
+import asyncpg
 import structlog
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis.service import PeriodicJob
 from backoffice_events.messaging import Transactions
+from backoffice_events.messaging.failures import describe
+from backoffice_events.messaging.leadership import stand_for_leadership
 
 log = structlog.get_logger(__name__)
 
-_LEAD = text("SELECT pg_try_advisory_lock(hashtextextended('backoffice periodic jobs', 0))")
-
-# A leader whose machine vanished must lose the lock in seconds, not after the kernel's two hours.
-_SESSION = text(
-    "SELECT set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),"
-    " set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '10000', false)"
+_LEADERSHIP: Final = (
+    3089757694030982491  # hashtextextended('backoffice periodic jobs', 0), as in earlier releases
 )
-_STILL_THERE = text("SELECT 1")
 _BETWEEN_TRIES_SECONDS = 5.0
 
 
@@ -44,25 +40,18 @@ class JobRunner:
         """Run the jobs until `stop`."""
         while not self._stopping.is_set():
             try:
-                await self._lead()
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("periodic jobs wait for the database", error=type(error).__name__)
+                await self._lead_if_nobody_does()
+            except Exception as error:
+                log.warning("periodic jobs wait for the database", error=describe(error))
             await self._pause(_BETWEEN_TRIES_SECONDS)
 
-    async def _lead(self) -> None:
-        """Lead, if nobody else does. The session is ended after that, whatever happened: it holds the lock."""
-        async with self._transactions.engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            if not (await connection.execute(_LEAD)).scalar_one():
-                return
-            try:
-                await connection.execute(_SESSION)
-                await self._run_when_due(connection)
-            finally:
-                await connection.invalidate()
+    async def _lead_if_nobody_does(self) -> None:
+        async with stand_for_leadership(self._transactions.engine, _LEADERSHIP) as session:
+            if session is not None:
+                await self._run_when_due(session)
 
-    async def _run_when_due(self, lock: AsyncConnection) -> None:
-        """Run each job at once, then again whenever its time has passed. Losing the lock's connection ends it."""
+    async def _run_when_due(self, session: asyncpg.Connection) -> None:
+        """Run each job at once, then again whenever its time has passed. Losing the leader's session ends it."""
         loop = asyncio.get_running_loop()
         due = {job.name: loop.time() for job in self._jobs}
         while not self._stopping.is_set():
@@ -70,7 +59,7 @@ class JobRunner:
             await self._pause(due[job.name] - loop.time())
             if self._stopping.is_set():
                 return
-            await lock.execute(_STILL_THERE)
+            await session.fetchval("SELECT 1")
             await self._run_once(job)
             due[job.name] = loop.time() + job.every.total_seconds()
 

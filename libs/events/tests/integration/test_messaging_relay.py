@@ -320,7 +320,7 @@ async def test_no_statement_of_a_leader_reads_the_dead_rows_of_the_outbox(stage:
     types = {"_OLDEST": "(text[])", "_MEASURE": ""}.get(statement, "(bigint[])")
     async with stage.engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
-        await driver.execute(relay_module._SESSION)
+        await driver.execute(relay_module._BY_INDEXES)
         await driver.execute("SET plan_cache_mode = force_generic_plan")
         await driver.execute(f"PREPARE tried {types} AS {sql}")
         plan = await driver.fetch(f"EXPLAIN EXECUTE tried {parameters}")

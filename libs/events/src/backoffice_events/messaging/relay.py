@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -19,6 +19,7 @@ from backoffice_events.kafka import KafkaSender
 from backoffice_events.messaging import telemetry
 from backoffice_events.messaging.failures import Backoff, describe
 from backoffice_events.messaging.headers import unpack
+from backoffice_events.messaging.leadership import stand_for_leadership
 from backoffice_events.messaging.outbox import CHANNEL, Outgoing
 from backoffice_events.messaging.remembered import Remembered
 from backoffice_events.messaging.unit import Wakeup
@@ -52,12 +53,9 @@ _MEASURE = """
 _MEASURE_IN_TIME = "SET LOCAL statement_timeout = '5s'"
 _DELETE = "DELETE FROM outbox WHERE seq = ANY($1::bigint[])"
 
-# A leader whose machine vanished must lose the lock in seconds, not after the kernel's two hours. And whoever leads
-# reads by indexes alone: the outbox is all but empty, but until a vacuum comes its dead rows may fill a gigabyte.
-_SESSION = (
-    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; "
-    "SET tcp_user_timeout = 10000; SET enable_seqscan = off"
-)
+# Whoever leads reads by indexes alone: the outbox is all but empty, but until a vacuum comes its dead rows may fill a
+# gigabyte.
+_BY_INDEXES = "SET enable_seqscan = off"
 
 
 class Relay:
@@ -94,32 +92,20 @@ class Relay:
         backoff = Backoff()
         while not self._stopping:
             try:
-                await self._stand_for_leadership(backoff)
+                await self._lead_if_nobody_does(backoff)
                 await self._wait(CANDIDATE_SECONDS)
             except Exception as error:
                 telemetry.log.warning("relay starts anew: %s", describe(error))
                 await self._wait(backoff.next())
         await self._sender.stop()
 
-    async def _stand_for_leadership(self, backoff: Backoff) -> None:
-        """Lead, if nobody else does. The session is ended after that, whatever happened: it holds the lock.
-
-        So it may when no answer came in time. Back in the pool it would keep everybody from leading, us as well.
-        """
-        async with self._engine.connect() as connection:
-            raw = await connection.get_raw_connection()
-            driver: Any = raw.driver_connection
-            may_hold_it = True
-            try:
-                may_hold_it = await driver.fetchval("SELECT pg_try_advisory_lock($1)", _LEADERSHIP)
-                if may_hold_it:
-                    await self._lead(driver, backoff)
-            finally:
-                if may_hold_it:
-                    await connection.invalidate()
+    async def _lead_if_nobody_does(self, backoff: Backoff) -> None:
+        async with stand_for_leadership(self._engine, _LEADERSHIP) as session:
+            if session is not None:
+                await self._lead(session, backoff)
 
     async def _lead(self, connection: asyncpg.Connection, backoff: Backoff) -> None:
-        await connection.execute(_SESSION)
+        await connection.execute(_BY_INDEXES)
         await connection.add_listener(CHANNEL, lambda *_: self.wake())
         self.leading = True
         self._wakeup.relay = self.committed
