@@ -1,6 +1,7 @@
 """A real database with the service's own migrations, and the service's application on it."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -68,5 +69,6 @@ async def app(database: str) -> AsyncIterator[FastAPI]:
     settings = ServiceSettings(
         database_url=database, issuer_url="http://127.0.0.1:1", audit_key=AUDIT_KEY, field_keys=FIELD_KEYS
     )
-    async with app_for(build(settings, FixedClock())) as app:
+    # After the dates of the shipped sanctions lists: a list of a day to come is refused.
+    async with app_for(build(settings, FixedClock(datetime(2026, 3, 2, 9, tzinfo=UTC)))) as app:
         yield app

@@ -163,6 +163,17 @@ async def test_a_new_version_counts_what_changed_and_an_older_one_is_refused(
     assert (older.status_code, older.json()["type"]) == (409, "/problems/older-list")
 
 
+async def test_a_list_of_a_day_to_come_is_refused_and_keeps_no_other_out(officer: httpx.AsyncClient) -> None:
+    for kind, files, query, field in (
+        ("ofac-sdn", {"primary": PRIMARY}, {"as_of": "2062-06-30"}, "/query/as_of"),
+        ("un-consolidated", {"document": UN.replace(b"2026-02-27", b"2062-02-27")}, {}, "/body/document"),
+    ):
+        refused = await _load(officer, kind, files, **query)
+        assert refused.status_code == 422
+        assert [error["field"] for error in refused.json()["errors"]] == [field]
+    assert (await _load(officer, "ofac-sdn", {"primary": PRIMARY}, as_of="2021-06-30")).status_code == 201
+
+
 BAD = {
     "a row with a field too few": ("primary", PRIMARY + b'\r\n37,"X"\r\n', "line 3"),
     "an entry number that is none": ("primary", b"x" + PRIMARY, "line 1"),

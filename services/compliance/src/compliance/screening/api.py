@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -36,6 +37,9 @@ from compliance.screening.lists.upload import ReadList, files_of, read
 from compliance.screening.schemas import Answer, ListVersion, MatchView, Question, ScreeningView
 from compliance.screening.tables import counterparty, sanctions_entry, sanctions_list, screening
 from compliance.screening.versions import IndexReader, OlderListError, add
+
+_FURTHEST_EAST = timedelta(hours=14)
+"""Where a day begins so long before it does in UTC."""
 
 Officer = Annotated[Principal, requires(WORK_SCREENING)]
 Reader = Annotated[Principal, requires(READ_SCREENING)]
@@ -85,9 +89,7 @@ async def load_list(
     reads more out of it than the one that loaded it.
     """
     found = await _read(kind, await _files(request, kind))
-    dated = found.as_of or as_of
-    if dated is None:
-        raise invalid([FieldError("/query/as_of", "is needed: this list does not state its own date")])
+    dated = _date_of(found, as_of, unit.now)
     try:
         row = await add(unit, kind, found, dated, principal.subject)
     except OlderListError as error:
@@ -95,6 +97,16 @@ async def load_list(
     version = ListVersion.model_validate(row._mapping)
     await audit.record(unit, version.list_id, after=version)
     return version
+
+
+def _date_of(found: ReadList, as_of: date | None, now: datetime) -> date:
+    """Return a list's date. One that is yet to come is a slip, and would keep out every list until then."""
+    dated, field = (as_of, "/query/as_of") if found.as_of is None else (found.as_of, "/body/document")
+    if dated is None:
+        raise invalid([FieldError(field, "is needed: this list does not state its own date")])
+    if dated > (now + _FURTHEST_EAST).date():
+        raise invalid([FieldError(field, f"is dated {dated}: that day is yet to come")])
+    return dated
 
 
 @lists_router.get("")
