@@ -1,6 +1,7 @@
 """A JSON object that gives a name twice is refused: nobody could say which of the two values holds (RFC 8259, 4)."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,7 +31,6 @@ def object_of(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """Return a JSON object's members, as `json.loads` hands them to its `object_pairs_hook`. Raises ValueError."""
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
+        [(repeated, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"{repeated[:80]!r} is given more than once")
     return members
