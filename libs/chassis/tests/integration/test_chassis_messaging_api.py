@@ -1,5 +1,7 @@
 """What a consumer could not take is listed, shown with its bytes, redriven and discarded, with who and why."""
 
+import asyncio
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,7 +11,7 @@ from sqlalchemy import text
 
 from backoffice_chassis import Role, Service
 from backoffice_chassis.resources import open_resources
-from backoffice_chassis.testing import as_caller
+from backoffice_chassis.testing import app_for, as_caller, client_for
 from backoffice_events.contracts.reference import BusinessDayOpened, BusinessDayStatus
 from backoffice_events.messaging import Batch, dead_letters
 from backoffice_events.messaging.dead_letters import Condemned
@@ -18,13 +20,16 @@ pytestmark = pytest.mark.integration
 
 NOBODYS = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
 
+KEY = {"Idempotency-Key": "once"}
 WHY = {"reason": "the holiday was a mistake"}
 
 
-async def condemn(sample: Service, *days: date, reason: str = "nobody works then") -> None:
+async def condemn(
+    sample: Service, *days: date, reason: str = "nobody works then", calendar: str = "US"
+) -> None:
     async with open_resources(sample) as resources, resources.transactions.begin() as unit:
         events = [
-            BusinessDayOpened(calendar="US", business_date=day, version=n, status=BusinessDayStatus.OPEN)
+            BusinessDayOpened(calendar=calendar, business_date=day, version=n, status=BusinessDayStatus.OPEN)
             for n, day in enumerate(days, 1)
         ]
         batch = Batch.of(unit.connection, events)
@@ -96,6 +101,38 @@ async def test_a_selection_is_redriven_oldest_first(client: httpx.AsyncClient, s
     answer = await client.post("/messaging/dead-letters/redrive", json=selection)
     assert [each["result"] for each in answer.json()["items"]] == ["redriven", "failed", "redriven"]
     assert answer.json()["remaining"] == 0
+
+
+async def test_as_many_requests_as_the_pool_has_connections_do_not_wait_for_one_another(
+    sample: Service,
+) -> None:
+    for calendar in ("US", "GB", "DE"):
+        await condemn(sample, date(2024, 6, 3), calendar=calendar)
+    narrow = sample.settings.model_copy(update={"database_pool_size": 3})
+    async with app_for(replace(sample, settings=narrow)) as app, client_for(app) as client:
+        ids = [letter["id"] for letter in await listed(client)]
+        path, dry = "/messaging/dead-letters", {**WHY, "dry_run": True}
+        planned = await asyncio.gather(
+            *[client.post(f"{path}/discard", json={**dry, "ids": [each]}) for each in ids]
+        )
+        answers = await asyncio.gather(
+            *[client.post(f"{path}/{each}/redrive", json=WHY, headers=KEY) for each in ids]
+        )
+    assert [each.status_code for each in (*planned, *answers)] == [200] * 6
+
+
+async def test_a_redrive_under_a_key_is_answered_again_as_it_was_and_a_selection_takes_none(
+    client: httpx.AsyncClient, sample: Service
+) -> None:
+    await condemn(sample, date(2024, 6, 3))
+    [letter] = await listed(client)
+    path = f"/messaging/dead-letters/{letter['id']}/redrive"
+    first, again = [await client.post(path, json=WHY, headers=KEY) for _ in range(2)]
+    assert first.json()["result"] == again.json()["result"] == "redriven"
+    assert again.headers["idempotency-replayed"] == "true"
+    refused = await client.post("/messaging/dead-letters/redrive", json=WHY, headers=KEY)
+    assert refused.status_code == 422
+    assert [error["field"] for error in refused.json()["errors"]] == ["/header/Idempotency-Key"]
 
 
 async def discarded(client: httpx.AsyncClient, *ids: str) -> list[dict[str, Any]]:

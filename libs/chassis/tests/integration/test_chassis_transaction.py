@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from backoffice_chassis import Role, Service
+from backoffice_chassis.http.transaction import RequestTransaction
 from backoffice_chassis.resources import open_resources
 from backoffice_chassis.testing import app_for, as_caller, client_for, unguarded_routes
 
@@ -86,6 +87,23 @@ async def test_a_database_that_is_down_is_503_with_retry_after(sample: Service) 
         answer = await client.get("/notes")
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable")
     assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_a_commit_over_which_the_connection_breaks_is_not_said_to_be_undone(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = RequestTransaction.commit
+
+    async def unanswered(transaction: RequestTransaction) -> None:
+        await commit(transaction)
+        raise ConnectionResetError
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(RequestTransaction, "commit", unanswered)
+        answer = await client.post("/notes", json=NOTE, headers={"Idempotency-Key": "once"})
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/outcome-unknown")
+    again = await client.post("/notes", json=NOTE, headers={"Idempotency-Key": "once"})
+    assert (again.status_code, len(await titles(client))) == (201, 1)
 
 
 async def test_no_route_answers_without_a_token(app: FastAPI) -> None:

@@ -20,7 +20,7 @@ from backoffice_events.messaging import (
     Undecodable,
     UnitOfWork,
 )
-from backoffice_events.messaging.actions import By
+from backoffice_events.messaging.actions import Action, By
 from backoffice_events.messaging.breaker import DeadLetterCap, DeadLetterCapError
 from backoffice_events.messaging.failures import is_infrastructure
 from backoffice_events.messaging.headers import unpack
@@ -311,7 +311,10 @@ async def test_a_record_that_no_broker_would_take_as_it_is_goes_to_the_dead_lett
     assert offered == [records[0].offset]
     (dead,) = await ledger.rows("dead_letter")
     assert dead.value == records[1].value
-    answer = await Redriver(transactions, [spec]).redrive(str(dead.id), By("sre-1", "try again"))
+    async with transactions.begin() as unit:
+        [answer] = await Redriver(transactions, [spec]).take_within(
+            unit, Action.REDRIVE, [str(dead.id)], By("sre-1", "try again")
+        )
     assert answer.result is Result.FAILED
     assert offered == [records[0].offset]
 

@@ -12,7 +12,15 @@ from backoffice_events import cloudevents
 from backoffice_events.cloudevents import decode
 from backoffice_events.contracts.base import Event
 from backoffice_events.ids import new_id
-from backoffice_events.messaging import Batch, ConsumerSpec, Redriver, Result, Transactions, dead_letters
+from backoffice_events.messaging import (
+    Answer,
+    Batch,
+    ConsumerSpec,
+    Redriver,
+    Result,
+    Transactions,
+    dead_letters,
+)
 from backoffice_events.messaging.actions import Action, By
 from backoffice_events.messaging.breaker import DeadLetterCap
 from backoffice_events.messaging.following import take_in_order
@@ -43,9 +51,26 @@ class Desk:
         self.spec = ConsumerSpec("test.redrive", (made,), ledger.handle, ordered=True)
         self.process = Processor(self.spec, transactions, DeadLetterCap()).process
         self.redriver = Redriver(transactions, [self.spec])
+        self.transactions = transactions
 
     async def events(self, *numbers: int) -> None:
         await self.process([self.arrival(self.made(name="a", number=number)) for number in numbers])
+
+    async def redrive(self, dead_letter_id: object, by: By, *, dry_run: bool = False) -> Answer:
+        return await self._take(Action.REDRIVE, dead_letter_id, by, dry_run=dry_run)
+
+    async def discard(self, dead_letter_id: object, by: By) -> Answer:
+        return await self._take(Action.DISCARD, dead_letter_id, by)
+
+    async def _take(self, action: Action, dead_letter_id: object, by: By, *, dry_run: bool = False) -> Answer:
+        async with self.transactions.begin() as unit:
+            unit.rollback_only = dry_run
+            [answer] = await self.redriver.take_within(unit, action, [str(dead_letter_id)], by)
+        return answer
+
+    async def release(self, key: str, by: By) -> Answer:
+        async with self.transactions.begin() as unit:
+            return await self.redriver.release(unit, "test.redrive", key, by)
 
     async def dead(self) -> list[Any]:
         return [row for row in await self.ledger.rows("dead_letter") if row.status == "open"]
@@ -63,7 +88,7 @@ async def desk(transactions: Transactions, ledger: Any, contract: Contract, arri
 
 async def test_a_redrive_takes_the_dead_letter_and_then_its_followers_in_order(desk: Desk) -> None:
     (dead,) = await desk.dead()
-    answer = await desk.redriver.redrive(dead.id, WHO)
+    answer = await desk.redrive(dead.id, WHO)
     assert (answer.result, answer.followers) == (Result.REDRIVEN, 2)
     assert await desk.ledger.effects() == [1, 2, 3, 4]
     assert await desk.ledger.rows("parked_event") == []
@@ -73,7 +98,7 @@ async def test_a_redrive_takes_the_dead_letter_and_then_its_followers_in_order(d
 
 async def test_every_redrive_is_recorded_with_who_why_and_when(desk: Desk) -> None:
     (dead,) = await desk.dead()
-    await desk.redriver.redrive(dead.id, WHO)
+    await desk.redrive(dead.id, WHO)
     (action,) = await desk.ledger.rows("dead_letter_action")
     assert (action.dead_letter_id, action.action, action.outcome) == (dead.id, "redrive", "redriven")
     assert (action.actor, action.why) == ("olivia.operations", "instrument was missing")
@@ -82,7 +107,7 @@ async def test_every_redrive_is_recorded_with_who_why_and_when(desk: Desk) -> No
 
 async def test_a_second_redrive_does_nothing(desk: Desk) -> None:
     (dead,) = await desk.dead()
-    answers = await asyncio.gather(*[desk.redriver.redrive(dead.id, WHO) for _ in range(4)])
+    answers = await asyncio.gather(*[desk.redrive(dead.id, WHO) for _ in range(4)])
     assert sorted(answer.result for answer in answers) == [Result.ALREADY_DONE] * 3 + [Result.REDRIVEN]
     assert await desk.ledger.effects() == [1, 2, 3, 4]
 
@@ -90,7 +115,7 @@ async def test_a_second_redrive_does_nothing(desk: Desk) -> None:
 async def test_a_redrive_that_fails_again_leaves_everything_as_it_was_but_counts(desk: Desk) -> None:
     desk.ledger.poison = {2}
     (dead,) = await desk.dead()
-    answer = await desk.redriver.redrive(dead.id, WHO)
+    answer = await desk.redrive(dead.id, WHO)
     assert (answer.result, answer.reason) == (Result.FAILED, "ValueError: poison 2")
     (dead,) = await desk.dead()
     assert (dead.attempts, dead.reason) == (2, "ValueError: poison 2")
@@ -101,24 +126,24 @@ async def test_a_redrive_that_fails_again_leaves_everything_as_it_was_but_counts
 async def test_a_follower_that_fails_becomes_the_dead_letter_that_the_rest_waits_behind(desk: Desk) -> None:
     desk.ledger.refused = {3}
     (dead,) = await desk.dead()
-    answer = await desk.redriver.redrive(dead.id, WHO)
+    answer = await desk.redrive(dead.id, WHO)
     assert (answer.result, answer.followers) == (Result.REDRIVEN, 0)
     await desk.events(5)
     assert await desk.ledger.effects() == [1, 2]
     desk.ledger.refused = set()
     (dead,) = await desk.dead()
-    await desk.redriver.redrive(dead.id, WHO)
+    await desk.redrive(dead.id, WHO)
     assert await desk.ledger.effects() == [1, 2, 3, 4, 5]
 
 
 async def test_a_discard_keeps_the_record_and_lets_the_followers_go_on(desk: Desk) -> None:
     (dead,) = await desk.dead()
-    answer = await desk.redriver.discard(dead.id, WHO)
+    answer = await desk.discard(dead.id, WHO)
     assert (answer.result, answer.followers) == (Result.DISCARDED, 2)
     assert await desk.ledger.effects() == [1, 3, 4]
     (kept,) = await desk.ledger.rows("dead_letter")
     assert (kept.status, kept.value) == ("discarded", dead.value)
-    assert (await desk.redriver.redrive(dead.id, WHO)).result is Result.ALREADY_DONE
+    assert (await desk.redrive(dead.id, WHO)).result is Result.ALREADY_DONE
 
 
 async def test_events_published_by_a_redrive_leave_once(transactions: Transactions, desk: Desk) -> None:
@@ -129,7 +154,7 @@ async def test_events_published_by_a_redrive_leave_once(transactions: Transactio
     desk.ledger.before = publish
     desk.ledger.poison = {3}  # handed over with 4 first, then alone: what it published must not leave
     (dead,) = await desk.dead()
-    await desk.redriver.redrive(dead.id, WHO)
+    await desk.redrive(dead.id, WHO)
     sent = [row.payload for row in await desk.ledger.rows("outbox") if not row.aggregatetype.endswith("dlq")]
     assert [b'"number":2' in payload for payload in sent] == [True]
 
@@ -144,7 +169,7 @@ async def test_a_live_event_never_overtakes_the_followers_of_a_redrive(desk: Des
 
     desk.ledger.before = linger
     (dead,) = await desk.dead()
-    redrive = asyncio.create_task(desk.redriver.redrive(dead.id, WHO))
+    redrive = asyncio.create_task(desk.redrive(dead.id, WHO))
     await handing_over.wait()
     live = asyncio.create_task(desk.events(5))
     await asyncio.wait({live}, timeout=0.2)
@@ -167,7 +192,7 @@ async def test_a_live_event_waits_behind_a_follower_that_fails_in_a_redrive_of_t
     desk.ledger.before = linger
     desk.ledger.refused = {3}
     (dead,) = await desk.dead()
-    redrive = asyncio.create_task(desk.redriver.redrive(dead.id, WHO))
+    redrive = asyncio.create_task(desk.redrive(dead.id, WHO))
     await handing_over.wait()
     live = asyncio.create_task(desk.events(5))
     await asyncio.wait({live}, timeout=0.2)
@@ -195,14 +220,14 @@ async def test_an_event_that_came_by_another_way_is_not_applied_by_its_redrive(
                 [arrival(desk.made(name="a", number=number), event_id=event_id if number == 1 else None)]
             )
     await process([arrival(event, event_id=event_id)])
-    results = [(await desk.redriver.redrive(dead.id, WHO)).result for dead in await desk.dead()]
+    results = [(await desk.redrive(dead.id, WHO)).result for dead in await desk.dead()]
     assert results == [Result.REDRIVEN] * 2
     assert await ledger.effects() == [1, 2]
 
 
 async def test_what_does_not_exist_is_not_found(desk: Desk) -> None:
-    assert (await desk.redriver.redrive(new_id(), WHO)).result is Result.NOT_FOUND
-    assert (await desk.redriver.discard(new_id(), WHO)).result is Result.NOT_FOUND
+    assert (await desk.redrive(new_id(), WHO)).result is Result.NOT_FOUND
+    assert (await desk.discard(new_id(), WHO)).result is Result.NOT_FOUND
 
 
 async def test_dead_letters_are_listed_and_counted_by_what_is_known_of_them(
@@ -227,20 +252,20 @@ async def test_dead_letters_are_listed_and_counted_by_what_is_known_of_them(
 
 async def test_a_dry_run_answers_as_the_real_one_and_changes_nothing(desk: Desk) -> None:
     (dead,) = await desk.dead()
-    answer = await desk.redriver.redrive(dead.id, WHO, dry_run=True)
+    answer = await desk.redrive(dead.id, WHO, dry_run=True)
     assert (answer.result, answer.followers) == (Result.REDRIVEN, 2)
     assert await desk.dead() == [dead]
     assert await desk.ledger.effects() == [1]
     assert len(await desk.ledger.rows("parked_event")) == 2
     assert await desk.ledger.rows("dead_letter_action") == []
-    assert await desk.redriver.redrive(dead.id, WHO) == answer
+    assert await desk.redrive(dead.id, WHO) == answer
 
 
 async def test_a_dry_run_of_many_knows_what_the_older_one_of_a_key_lets_through(
     desk: Desk, engine: AsyncEngine
 ) -> None:
     desk.ledger.refused = {3}
-    await desk.redriver.release("test.redrive", "a", WHO)
+    await desk.release("a", WHO)
     desk.ledger.refused = set()
     async with engine.connect() as connection:
         rows = await dead_letters.listed(connection, dead_letters.Filter(status="open"))
@@ -270,7 +295,7 @@ async def test_two_people_who_redrive_the_same_selection_at_once_have_one_effect
 
 async def test_a_redrive_and_a_discard_of_the_same_moment_end_one_way(desk: Desk) -> None:
     (dead,) = await desk.dead()
-    answers = await asyncio.gather(desk.redriver.redrive(dead.id, WHO), desk.redriver.discard(dead.id, WHO))
+    answers = await asyncio.gather(desk.redrive(dead.id, WHO), desk.discard(dead.id, WHO))
     redriven = answers[0].result is Result.REDRIVEN
     assert {answer.result for answer in answers} == {
         Result.ALREADY_DONE,
@@ -288,7 +313,7 @@ async def test_a_selection_takes_on_nothing_once_its_time_is_up(desk: Desk, engi
 
 async def test_a_release_lets_followers_go_on_while_the_dead_letter_stays_open(desk: Desk) -> None:
     (dead,) = await desk.dead()
-    answer = await desk.redriver.release("test.redrive", "a", WHO)
+    answer = await desk.release("a", WHO)
     assert (answer.dead_letter_id, answer.result, answer.followers) == (dead.id, Result.RELEASED, 2)
     assert await desk.ledger.effects() == [1, 3, 4]
     assert await desk.dead() == [dead]
@@ -296,30 +321,30 @@ async def test_a_release_lets_followers_go_on_while_the_dead_letter_stays_open(d
     assert await desk.ledger.effects() == [1, 3, 4]
     (action,) = await desk.ledger.rows("dead_letter_action")
     assert (action.action, action.dead_letter_id, action.actor) == ("release", dead.id, WHO.actor)
-    await desk.redriver.redrive(dead.id, WHO)
+    await desk.redrive(dead.id, WHO)
     assert await desk.ledger.effects() == [1, 3, 4, 2, 5]
 
 
 async def test_of_two_releases_at_once_one_finds_nothing(desk: Desk) -> None:
-    answers = await asyncio.gather(*[desk.redriver.release("test.redrive", "a", WHO) for _ in range(3)])
+    answers = await asyncio.gather(*[desk.release("a", WHO) for _ in range(3)])
     assert sorted(answer.result for answer in answers) == [Result.NOTHING_WAITS] * 2 + [Result.RELEASED]
     assert await desk.ledger.effects() == [1, 3, 4]
 
 
 async def test_a_follower_that_a_release_finds_at_fault_blocks_the_rest(desk: Desk) -> None:
     desk.ledger.refused = {3}
-    answer = await desk.redriver.release("test.redrive", "a", WHO)
+    answer = await desk.release("a", WHO)
     assert (answer.followers, answer.follower_refused) == (0, "no use for 3")
     desk.ledger.refused = set()
     first, second = await desk.dead()
-    await desk.redriver.redrive(first.id, WHO)
+    await desk.redrive(first.id, WHO)
     assert await desk.ledger.effects() == [1, 2]  # 4 waits behind 3 still
-    await desk.redriver.redrive(second.id, WHO)
+    await desk.redrive(second.id, WHO)
     assert await desk.ledger.effects() == [1, 2, 3, 4]
 
 
 async def test_a_release_of_a_key_without_dead_letters_finds_none(desk: Desk) -> None:
-    assert (await desk.redriver.release("test.redrive", "z", WHO)).result is Result.NOT_FOUND
+    assert (await desk.release("z", WHO)).result is Result.NOT_FOUND
 
 
 async def _unreadable(desk: Desk, monkeypatch: pytest.MonkeyPatch, *records: Record) -> None:
@@ -339,9 +364,9 @@ async def test_an_event_that_an_older_release_could_not_read_is_redriven_until_i
     await _unreadable(desk, monkeypatch, arrival(desk.made(name="a", number=1)))
     (dead,) = await desk.dead()
     ledger.refused = {1}
-    assert (await desk.redriver.redrive(dead.id, WHO)).result is Result.FAILED
+    assert (await desk.redrive(dead.id, WHO)).result is Result.FAILED
     ledger.refused = set()
-    assert (await desk.redriver.redrive(dead.id, WHO)).result is Result.REDRIVEN
+    assert (await desk.redrive(dead.id, WHO)).result is Result.REDRIVEN
     assert await ledger.effects() == [1]
 
 
@@ -350,9 +375,9 @@ async def test_an_event_that_an_older_release_cannot_read_stays_open_however_oft
 ) -> None:
     (dead,) = await desk.dead()
     with older_release(monkeypatch):
-        results = [(await desk.redriver.redrive(dead.id, WHO)).result for _ in range(2)]
+        results = [(await desk.redrive(dead.id, WHO)).result for _ in range(2)]
     assert results == [Result.FAILED] * 2
-    assert (await desk.redriver.redrive(dead.id, WHO)).result is Result.REDRIVEN
+    assert (await desk.redrive(dead.id, WHO)).result is Result.REDRIVEN
     assert await desk.ledger.effects() == [1, 2, 3, 4]
 
 
@@ -362,7 +387,7 @@ async def test_a_follower_that_came_twice_before_it_could_be_read_takes_effect_o
     event, event_id = desk.made(name="a", number=5), new_id()
     await _unreadable(desk, monkeypatch, *[desk.arrival(event, event_id=event_id) for _ in range(2)])
     (dead,) = await desk.dead()
-    answer = await desk.redriver.redrive(dead.id, WHO)
+    answer = await desk.redrive(dead.id, WHO)
     await desk.process([desk.arrival(event, event_id=event_id)])
     assert answer.followers == 3
     assert await desk.ledger.effects() == [1, 2, 3, 4, 5]
@@ -375,11 +400,11 @@ async def test_a_follower_at_fault_that_came_before_it_could_be_read_takes_effec
     await _unreadable(desk, monkeypatch, desk.arrival(event, event_id=event_id))
     desk.ledger.refused = {5}
     (dead,) = await desk.dead()
-    await desk.redriver.redrive(dead.id, WHO)
+    await desk.redrive(dead.id, WHO)
     desk.ledger.refused = set()
     await desk.process([desk.arrival(event, event_id=event_id)])
     (dead,) = await desk.dead()
-    await desk.redriver.redrive(dead.id, WHO)
+    await desk.redrive(dead.id, WHO)
     await desk.process([desk.arrival(event, event_id=event_id)])
     assert await desk.ledger.effects() == [1, 2, 3, 4, 5]
 
@@ -388,7 +413,7 @@ async def test_a_live_event_waits_behind_one_that_became_a_dead_letter_while_its
     transactions: Transactions, desk: Desk
 ) -> None:
     """A service may take events that it kept itself, such as what waited for a day; a later one may be quicker."""
-    await desk.redriver.redrive((await desk.dead())[0].id, WHO)
+    await desk.redrive((await desk.dead())[0].id, WHO)
     asked, go_on = asyncio.Event(), asyncio.Event()
 
     async def wait_for_a_lock(_: Batch) -> None:
@@ -406,5 +431,5 @@ async def test_a_live_event_waits_behind_one_that_became_a_dead_letter_while_its
     await live
     assert await desk.ledger.effects() == [1, 2, 3, 4]
     desk.ledger.refused = set()
-    await desk.redriver.redrive((await desk.dead())[0].id, WHO)
+    await desk.redrive((await desk.dead())[0].id, WHO)
     assert await desk.ledger.effects() == [1, 2, 3, 4, 5, 6]

@@ -130,5 +130,11 @@ class IdempotentRequest:
         return {"subject": self.subject, "route": self.route, "key": self.key}
 
 
+def refuse_key(request: Request, because: str) -> None:
+    """Raise 422 when the request carries a key: what it does stands in more than one transaction."""
+    if HEADER in request.headers:
+        raise invalid([FieldError(f"/header/{HEADER}", f"is not taken here: {because}")])
+
+
 def _listed(scope: Scope) -> str:
     return json.dumps([some if some is None else sorted(some) for some in (scope.entities, scope.books)])

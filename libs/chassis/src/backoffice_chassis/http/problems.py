@@ -75,7 +75,7 @@ def precondition_required(detail: str) -> Problem:
 
 
 def unavailable(detail: str, *, slug: str = "unavailable", retry_after: int = 2) -> Problem:
-    """Return 503: nothing was changed; the same request may be sent again after `retry_after` seconds."""
+    """Return 503: send it again after `retry_after` seconds. Nothing was changed, unless `detail` says otherwise."""
     title = "Not available for the moment"
     return Problem(503, slug, title, detail, headers={"Retry-After": str(retry_after)})
 

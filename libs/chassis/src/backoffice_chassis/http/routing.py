@@ -15,7 +15,7 @@ from backoffice_chassis.audit.trail import check_declaration, check_recorded
 from backoffice_chassis.http import idempotency
 from backoffice_chassis.http.admission import Place
 from backoffice_chassis.http.body import JsonRequest, is_json, limited
-from backoffice_chassis.http.database_errors import database_problem
+from backoffice_chassis.http.database_errors import database_problem, gave_no_answer
 from backoffice_chassis.http.openapi import PROBLEM_RESPONSES, document_idempotency
 from backoffice_chassis.http.problems import Problem, unavailable
 from backoffice_chassis.http.query import query_parameters, refuse_unknown_parameters
@@ -131,7 +131,7 @@ async def _answer_in_transaction(
         async with asyncio.timeout(seconds):
             response = await _answer_once(request, endpoint, transaction)
         if response.status_code < 400:
-            await transaction.commit()
+            await _commit(transaction)
     except HTTPException as error:
         if isinstance(error.__cause__, Problem):  # FastAPI covers up what the body's parser raised
             raise error.__cause__ from None
@@ -150,6 +150,20 @@ async def _answer_in_transaction(
         return response
     finally:
         await transaction.close()
+
+
+async def _commit(transaction: RequestTransaction) -> None:
+    """Commit. Where the connection breaks over it, nobody learns whether it stands, and the client is told so."""
+    try:
+        await transaction.commit()
+    except Exception as error:
+        if not gave_no_answer(error):
+            raise
+        raise unavailable(
+            "The database can't be reached, and whether this was done is not known. Send it again under the same"
+            " Idempotency-Key, which has no second effect; without one, look first.",
+            slug="outcome-unknown",
+        ) from error
 
 
 async def _answer_once(request: Request, endpoint: Endpoint, transaction: RequestTransaction) -> Response:

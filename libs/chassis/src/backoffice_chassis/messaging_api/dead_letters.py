@@ -9,9 +9,10 @@ from sqlalchemy import Row
 from backoffice_chassis.approvals import store
 from backoffice_chassis.approvals.dead_letters import NAME
 from backoffice_chassis.approvals.schemas import ApprovalView
+from backoffice_chassis.http.idempotency import refuse_key
 from backoffice_chassis.http.paging import Page, PageRequest, Paging, fetch_page
 from backoffice_chassis.http.problems import FieldError, conflict, invalid, not_found
-from backoffice_chassis.http.routing import Router, Unit
+from backoffice_chassis.http.routing import Router, Unit, unit_of_work
 from backoffice_chassis.http.vocabulary import Id
 from backoffice_chassis.messaging_api.access import Operator, Reader, Recorder, by
 from backoffice_chassis.messaging_api.schemas import (
@@ -72,12 +73,13 @@ async def list_actions(
 
 
 @router.post("/dead-letters/{dead_letter_id}/redrive")
-async def redrive(
-    dead_letter_id: Id, why: Why, request: Request, principal: Operator, audit: Recorder
+async def redrive(  # noqa: PLR0917  what it takes to redrive
+    dead_letter_id: Id, why: Why, request: Request, unit: Unit, principal: Operator, audit: Recorder
 ) -> Handled:
     """Hand it to its consumer again, and the events parked behind it after it, in order."""
+    unit.rollback_only = why.dry_run
     redriver = resources_of(request).messaging.redriver
-    answer = await redriver.redrive(dead_letter_id, by(principal, why, audit), dry_run=why.dry_run)
+    [answer] = await redriver.take_within(unit, Action.REDRIVE, [dead_letter_id], by(principal, why, audit))
     return handled(answer, dry_run=why.dry_run)
 
 
@@ -87,6 +89,7 @@ async def redrive_selection(
 ) -> HandledSelection:
     """Redrive the open dead letters that match, oldest first, each in a transaction of its own.
 
+    It takes no Idempotency-Key, nor does a dry run of `discard`: sent again, it deals with what is open still.
     To go through more of them than one request takes, list them first and send their ids in parts: those that are
     refused again stay open, and would match again.
     """
@@ -94,10 +97,9 @@ async def redrive_selection(
 
 
 @router.post("/dead-letters/discard", status_code=201, response_model=ApprovalView | HandledSelection)
-async def discard_selection(  # noqa: PLR0917  what it takes to propose
+async def discard_selection(
     selection: Selection,
     request: Request,
-    unit: Unit,
     principal: Operator,
     audit: Recorder,
     response: Response,
@@ -114,6 +116,7 @@ async def discard_selection(  # noqa: PLR0917  what it takes to propose
     if selection.dry_run:
         response.status_code = 200
         return await _take_selection(request, Action.DISCARD, selection, by(principal, selection, audit))
+    unit = await unit_of_work(request)
     rows = await dead_letters.listed(unit.connection, selection.filter(), limit=selection.limit)
     if not rows:
         raise conflict("nothing-open", "No open dead letter matches: list them, GET /messaging/dead-letters.")
@@ -127,7 +130,14 @@ async def discard_selection(  # noqa: PLR0917  what it takes to propose
 async def _take_selection(
     request: Request, action: Action, selection: Selection, who: By
 ) -> HandledSelection:
-    """Take on what matches, for at most half the time that a request may last: what is done is then answered for."""
+    """Take on what matches, for at most half the time that a request may last: what is done is then answered for.
+
+    A request that held a connection of its own meanwhile, as one under a key does, could wait for its like for ever.
+    """
+    refuse_key(
+        request,
+        "each dead letter is dealt with in a transaction of its own. Sent again, what is open still is.",
+    )
     resources = resources_of(request)
     async with resources.transactions.begin() as unit:  # given back at once: each dead letter takes its own
         wanted = selection.filter()

@@ -114,16 +114,18 @@ async def list_parked(
 
 
 @router.post("/parked/release")
-async def release(wanted: Release, request: Request, principal: Operator, audit: Recorder) -> Handled:
+async def release(
+    wanted: Release, request: Request, unit: Unit, principal: Operator, audit: Recorder
+) -> Handled:
     """Let the parked events of a key go on, in order, although the dead letter that they wait behind stays open.
 
     They take effect before it. Right when they do not build on it and cannot wait; where they do (a later version of
     the trade), it can never take effect any more and is left to be discarded. Later events of the key go on being
     parked. The answer's `id` is the dead letter's, under which the release is recorded.
     """
-    answer = await resources_of(request).messaging.redriver.release(
-        wanted.consumer, wanted.key, by(principal, wanted, audit), dry_run=wanted.dry_run
-    )
+    unit.rollback_only = wanted.dry_run
+    redriver = resources_of(request).messaging.redriver
+    answer = await redriver.release(unit, wanted.consumer, wanted.key, by(principal, wanted, audit))
     if answer.result is Result.NOT_FOUND:
         raise Problem(404, "not-found", "Not found", f"{answer.reason}: list them, GET /messaging/parked.")
     return handled(answer, dry_run=wanted.dry_run)

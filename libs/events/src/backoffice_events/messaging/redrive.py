@@ -1,7 +1,7 @@
 """Second chances: a dead letter goes through its consumer's handler again, or is discarded, and its followers go on.
 
-Each dead letter is dealt with in one transaction, which holds its row against live events of the key, records who and
-why, and does nothing when somebody else was faster. A dry run does the same work and rolls it back.
+The transaction in which a dead letter is dealt with holds its row against live events of the key, records who and why,
+and does nothing when somebody else was faster. A dry run does the same work and rolls it back.
 """
 
 import time
@@ -76,14 +76,6 @@ class Redriver:
         self._transactions = transactions
         self._specs: Mapping[str, ConsumerSpec] = {spec.group: spec for spec in specs}
 
-    async def redrive(self, dead_letter_id: str, by: By, *, dry_run: bool = False) -> Answer:
-        """Hand a dead letter to its handler again, and its parked followers after it, in order."""
-        return await self._alone(Action.REDRIVE, dead_letter_id, by, dry_run=dry_run)
-
-    async def discard(self, dead_letter_id: str, by: By, *, dry_run: bool = False) -> Answer:
-        """Give a dead letter up, keeping it on record, and let its parked followers go on."""
-        return await self._alone(Action.DISCARD, dead_letter_id, by, dry_run=dry_run)
-
     async def take_all(
         self, action: Action, rows: Sequence[Row[Any]], by: By, *, dry_run: bool = False, seconds: float
     ) -> list[Answer]:
@@ -108,32 +100,23 @@ class Redriver:
         """Redrive or discard dead letters in the order given, within a transaction of the caller's."""
         return [await self._take(unit, action, each, by) for each in dead_letter_ids]
 
-    async def release(self, consumer: str, key: str, by: By, *, dry_run: bool = False) -> Answer:
+    async def release(self, unit: UnitOfWork, consumer: str, key: str, by: By) -> Answer:
         """Hand the parked events of a key over, in order, although the dead letter they wait behind stays open.
 
         They take effect before it: a person decides that it does not matter to them. Later events of the key go on
         being parked. The answer names the oldest open dead letter of the key.
         """
-        async with self._transactions.begin() as unit:
-            unit.rollback_only = dry_run
-            asked = {"consumer": consumer, "key": key}
-            letters = (await unit.connection.execute(_LOCK_KEY, asked)).scalars().all()
-            spec = self._specs.get(consumer)
-            if not letters or spec is None:
-                return Answer(
-                    "", Result.NOT_FOUND, "no consumer of this service has a dead letter of this key"
-                )
-            followed = await following.follow(unit, spec, key)
-            if followed == Followed():
-                return Answer(letters[0], Result.NOTHING_WAITS, "no event of this key is parked")
-            answer = Answer(letters[0], Result.RELEASED, None, followed.taken, followed.refused)
-            await _record(unit, Action.RELEASE, answer, by)
-            return answer
-
-    async def _alone(self, action: Action, dead_letter_id: str, by: By, *, dry_run: bool) -> Answer:
-        async with self._transactions.begin() as unit:
-            unit.rollback_only = dry_run
-            return await self._take(unit, action, dead_letter_id, by)
+        asked = {"consumer": consumer, "key": key}
+        letters = (await unit.connection.execute(_LOCK_KEY, asked)).scalars().all()
+        spec = self._specs.get(consumer)
+        if not letters or spec is None:
+            return Answer("", Result.NOT_FOUND, "no consumer of this service has a dead letter of this key")
+        followed = await following.follow(unit, spec, key)
+        if followed == Followed():
+            return Answer(letters[0], Result.NOTHING_WAITS, "no event of this key is parked")
+        answer = Answer(letters[0], Result.RELEASED, None, followed.taken, followed.refused)
+        await _record(unit, Action.RELEASE, answer, by)
+        return answer
 
     async def _take(self, unit: UnitOfWork, action: Action, dead_letter_id: str, by: By) -> Answer:
         row = (await unit.connection.execute(_LOCK, {"id": dead_letter_id})).one_or_none()
