@@ -8,6 +8,8 @@ import threading
 from collections.abc import Collection
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from backoffice_chassis.testing import found_in_clear
 from backoffice_cli.auditor.evidence.databases import superuser_url
@@ -22,7 +24,8 @@ from backoffice_cli.stack.state import read_state
 from backoffice_events.brokers import Brokers
 from backoffice_events.contracts.base import all_topics
 from backoffice_events.contracts.csd import CSD_INSTRUCTIONS
-from simulators.topics import reading, until_now
+from backoffice_events.contracts.frontoffice import FRONTOFFICE_TRADES
+from simulators.topics import asking, reading, until_now
 
 pytestmark = pytest.mark.e2e
 
@@ -151,3 +154,23 @@ async def topics_that_tell(brokers: Brokers, words: Collection[bytes]) -> set[st
                 record.topic for record in records for word in words if record.value and word in record.value
             }
     return found
+
+
+async def let_retention_pass(brokers: Brokers) -> None:
+    """Delete all that the front office published, as retention does."""
+    places = [TopicPartition(FRONTOFFICE_TRADES.name, n) for n in range(FRONTOFFICE_TRADES.partitions)]
+    async with asking(brokers) as consumer:
+        ends = await consumer.end_offsets(places)
+    admin = AIOKafkaAdminClient(**brokers.options())
+    await admin.start()
+    await admin.delete_records({place: RecordsToDelete(end) for place, end in ends.items()})
+    await admin.close()
+
+
+def test_trades_past_retention_still_reconcile(platform: Stack, outcome: Report) -> None:
+    asyncio.run(let_retention_pass(platform.brokers))
+    report = reconcile(platform)
+    assert report.breaks == []
+    assert report.ok
+    assert report.trades.no_longer_on_topic == outcome.trades.captured
+    assert report.trades.settled == outcome.trades.settled

@@ -76,6 +76,9 @@ def capture(
             isin="I",
             book="B",
             settlement_date="2024-08-09",
+            partition=None,
+            record_offset=None,
+            recorded_at=None,
         )
     )
     into.decisions.append(Decision(trade_id=name, trade_version=1, outcome=decision))

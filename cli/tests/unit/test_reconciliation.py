@@ -1,6 +1,7 @@
 """What a reconciliation finds, from snapshots made by hand: each disagreement is named, agreement is silent."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from backoffice_cli.reconciliation.compare import compare
 from backoffice_cli.reconciliation.fetch import unexplained
 from backoffice_cli.reconciliation.records import (
     Amounts,
+    Beginning,
     Booked,
     Captured,
     ConfirmationDifference,
@@ -40,6 +42,7 @@ pytestmark = pytest.mark.unit
 
 TEN, PAID, NONE = Decimal(10), Decimal("105.00"), Decimal(0)
 KEY = TradeKey("EQ", "T-1")
+NOON, SECOND = datetime(2024, 6, 3, 12, tzinfo=UTC), timedelta(seconds=1)
 NAMED = b'{"source_system": "EQ", "trade_reference": "T-1", '
 
 CAPTURED = Captured(
@@ -57,6 +60,9 @@ CAPTURED = Captured(
     currency="USD",
     net_amount=PAID,
     settlement_date="2024-08-09",
+    partition=0,
+    record_offset=4,
+    recorded_at=NOON,
 )
 INSTRUCTION = Instruction(
     trade_version=1,
@@ -144,7 +150,8 @@ FAILED = changed(
 
 def published_once() -> Published:
     published = Published()
-    note(published, NAMED + b'"version": 1}', Place(0, 0))
+    note(published, NAMED + b'"version": 1}', Place(0, 4))
+    published.beginnings = {0: Beginning(0, NOON - SECOND)}
     return published
 
 
@@ -410,10 +417,43 @@ def test_a_correction_whose_records_are_dead_letters_is_accounted_for(
 
 
 def test_a_trade_entered_over_http_is_no_break(snapshot: Snapshot) -> None:
-    snapshot.published = Published()
-    snapshot.entered = {"t1"}
+    snapshot.published.versions.clear()
+    snapshot.captured = [changed(CAPTURED, partition=None, record_offset=None, recorded_at=None)]
     report = compare(snapshot)
-    assert (report.ok, report.trades.published) == (True, 1)
+    assert (report.ok, report.trades.published, report.trades.no_longer_on_topic) == (True, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("beginnings", "gone"),
+    [
+        ({0: Beginning(5, NOON - SECOND)}, True),
+        ({0: Beginning(4, NOON - SECOND)}, False),
+        ({0: Beginning(0, NOON + SECOND)}, True),
+        ({1: Beginning(0, NOON - SECOND)}, True),
+        ({}, True),
+    ],
+    ids=["past retention", "the first that is kept", "the topic was made anew", "emptied", "all emptied"],
+)
+def test_only_a_record_that_the_topic_should_still_keep_is_missed(
+    snapshot: Snapshot, beginnings: dict[int, Beginning], gone: bool
+) -> None:
+    snapshot.published = Published(beginnings=beginnings)
+    report = compare(snapshot)
+    assert (report.ok, report.trades.published, report.trades.no_longer_on_topic) == (gone, 1, gone)
+
+
+def test_the_services_are_compared_on_a_trade_that_is_no_longer_on_the_topic(snapshot: Snapshot) -> None:
+    snapshot.published = Published()
+    snapshot.settlements = [changed(SETTLEMENT, isin="J")]
+    assert compare(snapshot).breaks == [Break("settlement", "t1 ISIN", "I", "J")]
+
+
+def test_corrections_of_a_trade_whose_first_record_is_gone_are_its_record(snapshot: Snapshot) -> None:
+    snapshot.published = Published(beginnings={0: Beginning(5, NOON)})
+    note(snapshot.published, NAMED + b'"version": 2}', Place(0, 5))
+    snapshot.repairs = [Repair("EQ", "T-1", 2, "OPEN")]
+    report = compare(snapshot)
+    assert (report.ok, report.trades.no_longer_on_topic) == (True, 0)
 
 
 def test_a_cancelled_trade_leaves_nothing_in_the_books(snapshot: Snapshot) -> None:

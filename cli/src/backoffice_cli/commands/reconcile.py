@@ -22,6 +22,7 @@ from backoffice_cli.stack.errors import StackError
 SHOWN = 20
 MEANINGS = {
     "published": "trades that the front office named = captured + in repair + rejected",
+    "no_longer_on_topic": "of the captured, what the front office's topic keeps no more: compared across services",
     "captured": "= cancelled + confirmed + mismatched + unconfirmed = cancelled + cleared + held + blocked",
     "in_repair": "wait in the repair queue, with every reason",
     "rejected": "turned down by somebody in the repair queue",

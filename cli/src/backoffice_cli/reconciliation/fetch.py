@@ -54,14 +54,6 @@ class _Story(msgspec.Struct):
     instructions: list[Instruction]
 
 
-class _HistoryEvent(msgspec.Struct):
-    detail: dict[str, Any]
-
-
-class _History(msgspec.Struct):
-    history: list[_HistoryEvent]
-
-
 async def fetch(platform: Platform) -> Snapshot:
     """Return what all sides say now. Raises StackError or HTTPError when one of them does not answer."""
     async with AsyncExitStack() as stack:
@@ -71,7 +63,6 @@ async def fetch(platform: Platform) -> Snapshot:
         }
         snapshot = await _sides(platform, clients)
         snapshot.settled = await _settled_in_all(clients["settlement"], snapshot)
-        snapshot.entered = await _entered(clients["trade-capture"], snapshot)
     return snapshot
 
 
@@ -169,17 +160,6 @@ def _sum(story: _Story) -> Settled:
     settled = [each.settled for each in story.instructions]
     quantity = sum((each.quantity for each in settled), Decimal(0))
     return Settled(quantity, sum((each.amount for each in settled), Decimal(0)))
-
-
-async def _entered(client: httpx.AsyncClient, snapshot: Snapshot) -> set[str]:
-    """Return which of the captured trades that are not on the topic came over HTTP, as their history tells."""
-    unknown = [trade for trade in snapshot.captured if trade.key not in snapshot.published.versions]
-    stories = await _each([f"/trades/{trade.trade_id}" for trade in unknown], partial(one, client), _History)
-    return {
-        trade.trade_id
-        for trade, story in zip(unknown, stories, strict=True)
-        if any(event.detail.get("topic", "") is None for event in story.history)
-    }
 
 
 async def _each(paths: Sequence[str], get: Any, kind: type[T]) -> list[T]:

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -28,42 +29,75 @@ class Place(NamedTuple):
         return f"partition {self.partition}, offset {self.offset}"
 
 
+class Beginning(NamedTuple):
+    """Where a partition begins by now, and when the first record that it keeps came to the broker."""
+
+    offset: int
+    arrived_at: datetime
+
+
 @dataclass(slots=True)
 class Published:
-    """The front office's own record, as its topic keeps it.
+    """The front office's own record, as its topic keeps it: for some days.
 
     versions: which versions were published of each trade. places: where. corrections: where each version after the
-    first. nameless: records that name no trade.
+    first. nameless: records that name no trade. beginnings: of each partition that keeps any record.
     """
 
     versions: dict[TradeKey, set[int]] = field(default_factory=lambda: defaultdict(set))
     places: dict[TradeKey, list[Place]] = field(default_factory=lambda: defaultdict(list))
     nameless: list[Place] = field(default_factory=list)
     corrections: dict[tuple[TradeKey, int], list[Place]] = field(default_factory=lambda: defaultdict(list))
+    beginnings: dict[int, Beginning] = field(default_factory=dict)
+
+    def should_keep(self, record: "TakenRecord") -> bool:
+        """Return whether the topic should still keep a record that a trade was taken from."""
+        beginning = self.beginnings.get(record.place.partition)
+        if beginning is None or record.place.offset < beginning.offset:
+            return False
+        # Taken in before all that is there came: it was on a topic of this name before this one was made anew.
+        return record.recorded_at >= beginning.arrived_at
+
+
+class TakenRecord(NamedTuple):
+    """A record that a trade was taken from. recorded_at: when, by the clock of trade-capture."""
+
+    place: Place
+    recorded_at: datetime
 
 
 class Captured(Struct, frozen=True):
-    """A trade as trade-capture has it."""
+    """A trade as trade-capture has it. partition, record_offset, recorded_at: of the last record it was taken from."""
 
     trade_id: str
     source_system: str
     trade_reference: str
     version: int
     source_version: int
-    status: str
-    confirmation_status: str
-    side: str
+    status: Literal["CAPTURED", "CANCELLED"]
+    confirmation_status: Literal["UNCONFIRMED", "CONFIRMED", "MISMATCHED"]
+    side: Literal["BUY", "SELL"]
     isin: str
     book: str
     quantity: Decimal
     currency: str
     net_amount: Decimal
     settlement_date: str
+    partition: int | None
+    record_offset: int | None
+    recorded_at: datetime | None
 
     @property
     def key(self) -> TradeKey:
         """Return the front office's name of the trade."""
         return TradeKey(self.source_system, self.trade_reference)
+
+    @property
+    def record(self) -> TakenRecord | None:
+        """Return the last record that the trade was taken from, None where all came over HTTP."""
+        if self.partition is None or self.record_offset is None or self.recorded_at is None:
+            return None
+        return TakenRecord(Place(self.partition, self.record_offset), self.recorded_at)
 
     @property
     def cancelled(self) -> bool:
@@ -286,11 +320,7 @@ class Settled(NamedTuple):
 
 @dataclass(slots=True)
 class Snapshot:
-    """All sides at one moment, when nothing is on its way.
-
-    entered: trades that came over HTTP and so are not on the front office's topic. settled: of trades with more than
-    one instruction.
-    """
+    """All sides at one moment, when nothing is on its way. settled: of trades with more than one instruction."""
 
     published: Published
     captured: list[Captured]
@@ -304,5 +334,4 @@ class Snapshot:
     positions: list[Position]
     controls: LedgerControls
     messaging: dict[str, Messaging]
-    entered: set[str] = field(default_factory=set)
     settled: dict[str, Settled] = field(default_factory=dict)

@@ -18,12 +18,14 @@ class Break:
 class TradeCounts:
     """How many trades there are, by what became of them.
 
-    published = captured + in_repair + rejected. captured = cancelled + confirmed + mismatched + unconfirmed
-    = cancelled + cleared + held + blocked, unless something is missing. instructed counts those of which an
-    instruction was ever sent; settled, partially_settled and failing say where these stand.
+    published = captured + in_repair + rejected. no_longer_on_topic counts the captured whose last record the front
+    office's topic keeps no more: they are compared across the services alone. captured = cancelled + confirmed
+    + mismatched + unconfirmed = cancelled + cleared + held + blocked, unless something is missing. instructed counts
+    those of which an instruction was ever sent; settled, partially_settled and failing say where these stand.
     """
 
     published: int = 0
+    no_longer_on_topic: int = 0
     captured: int = 0
     in_repair: int = 0
     rejected: int = 0

@@ -38,6 +38,7 @@ from trade_capture.testing import (
     OTHER_BROKER,
     TREASURY,
     confirming,
+    corrected,
     executed,
     load_world,
 )
@@ -521,6 +522,22 @@ async def test_the_control_extract_names_every_trade_and_entry(client: httpx.Asy
     assert "CONTROLLED" in {each["trade_reference"] for each in trades}
     repairs = (await client.get("/control/repairs", params={"limit": 1000})).json()["items"]
     assert body["trade_reference"] in {each["trade_reference"] for each in repairs}
+
+
+async def test_the_control_extract_tells_the_last_record_that_a_trade_came_by(
+    client: httpx.AsyncClient, transactions: Transactions
+) -> None:
+    await take(transactions, executed("BY-TOPIC"), corrected("BY-TOPIC", quantity=Decimal(7)))
+    await post(client, "/trades", stated("BY-TOPIC", action="CORRECT", version=3, quantity="8"))
+    await post(client, "/trades", stated("BY-HTTP"))
+    first = (await client.get("/control/trades", params={"limit": 1})).json()
+    rest = (
+        await client.get("/control/trades", params={"limit": 1000, "cursor": first["next_cursor"]})
+    ).json()
+    found = {each["trade_reference"]: each for each in (*first["items"], *rest["items"])}
+    told = ("source_version", "partition", "record_offset", "recorded_at")
+    assert [found["BY-TOPIC"][name] for name in told] == [3, 0, 1, "2026-11-23T15:00:00Z"]
+    assert [found["BY-HTTP"][name] for name in told] == [1, None, None, None]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import Query
-from sqlalchemy import select
 
 from backoffice_chassis import (
     FieldError,
@@ -18,9 +17,10 @@ from backoffice_chassis import (
 )
 from backoffice_chassis.http.vocabulary import Day
 from trade_capture.permissions import READ_TRADES
-from trade_capture.repair.repository import control_extract
+from trade_capture.repair.repository import control_extract as repair_extract
 from trade_capture.trades.domain import stp
 from trade_capture.trades.metrics import measured_rows
+from trade_capture.trades.queries import control_extract as trade_extract
 from trade_capture.trades.schemas import (
     ControlRepairOut,
     ControlTradeOut,
@@ -28,13 +28,10 @@ from trade_capture.trades.schemas import (
     RateOut,
     StpMetricsOut,
 )
-from trade_capture.trades.tables import trade
 
 router = Router(tags=["Controls"])
 
 Reader = Annotated[Principal, requires(READ_TRADES)]
-
-_CONTROL_COLUMNS = [trade.c[name] for name in ControlTradeOut.model_fields]
 
 
 @router.get("/stp-metrics", response_model=StpMetricsOut)
@@ -66,14 +63,15 @@ async def read_stp_metrics(
 
 @router.get("/control/trades", response_model=Page[ControlTradeOut])
 async def extract_trades(unit: Unit, paging: Paging, _: Reader) -> Any:
-    """List keys, versions and states of every trade, to reconcile by."""
-    found, cursor = await fetch_page(unit.connection, select(*_CONTROL_COLUMNS), [trade.c.trade_id], paging)
+    """List keys, versions and states of every trade, and the last record that each came by, to reconcile by."""
+    query, order_by = trade_extract(list(ControlTradeOut.model_fields))
+    found, cursor = await fetch_page(unit.connection, query, order_by, paging)
     return {"items": found, "next_cursor": cursor}
 
 
 @router.get("/control/repairs", response_model=Page[ControlRepairOut])
 async def extract_repairs(unit: Unit, paging: Paging, _: Reader) -> Any:
     """List keys and states of every entry of the repair queue, to reconcile by."""
-    query, order_by = control_extract(list(ControlRepairOut.model_fields))
+    query, order_by = repair_extract(list(ControlRepairOut.model_fields))
     found, cursor = await fetch_page(unit.connection, query, order_by, paging)
     return {"items": found, "next_cursor": cursor}

@@ -1,10 +1,11 @@
 """Questions about trades: lists by filter, and one trade's whole story."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backoffice_chassis import Scope
@@ -13,9 +14,17 @@ from backoffice_chassis.http.vocabulary import ShortText as Text
 from trade_capture.reference.domain import DateOutsideCalendarError, ReferenceData
 from trade_capture.reference.scope import in_scope
 from trade_capture.trades.schemas import TradeOut
-from trade_capture.trades.tables import trade
+from trade_capture.trades.tables import trade, trade_version
 
 MOST_DAYS = 250
+
+_LAST_RECORD = (
+    select(trade_version.c.partition, trade_version.c.record_offset, trade_version.c.recorded_at)
+    .where(trade_version.c.trade_id == trade.c.trade_id, trade_version.c.topic.is_not(None))
+    .order_by(trade_version.c.source_version.desc())
+    .limit(1)
+    .lateral("last_record")
+)
 
 
 class TradeFilters(BaseModel):
@@ -85,3 +94,10 @@ async def find_trade(connection: AsyncConnection, trade_id: str, scope: Scope) -
 def trade_out(row: Row[Any]) -> TradeOut:
     """Return a trade's row as it is shown."""
     return TradeOut.model_validate(row)
+
+
+def control_extract(columns: Sequence[str]) -> tuple[Select[Any], list[ColumnElement[Any]]]:
+    """Return the query of these columns of every trade and of the last record that it was taken from, and its order."""
+    known = {column.name: column for column in (*trade.c, *_LAST_RECORD.c)}
+    query = select(*(known[name] for name in columns)).join_from(trade, _LAST_RECORD, true(), isouter=True)
+    return query, [trade.c.trade_id]

@@ -259,7 +259,11 @@ class StpMetricsOut(BaseModel):
 
 
 class ControlTradeOut(BaseModel):
-    """A trade's keys and states, for reconciling."""
+    """A trade's keys and states, for reconciling.
+
+    partition, record_offset: where on the front office's topic the last record lay that the trade was taken from, and
+    recorded_at when it was; null where all came over HTTP.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -278,6 +282,9 @@ class ControlTradeOut(BaseModel):
     net_amount: Amount
     trade_date: date
     settlement_date: date
+    partition: int | None
+    record_offset: int | None
+    recorded_at: datetime | None
 
 
 class ControlRepairOut(BaseModel):
