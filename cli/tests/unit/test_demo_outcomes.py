@@ -182,7 +182,7 @@ def test_a_trade_that_was_not_captured_stands_in_the_repair_queue(
 def test_a_message_that_names_no_trade_is_unreadable_once_it_is_a_dead_letter() -> None:
     found = snapshot()
     found.published.nameless += [Place(0, 1), Place(0, 2)]
-    found.dead_letters.append(DeadLetter(topic=TOPIC, partition=0, offset=1, status="open"))
+    found.dead_letters += [DeadLetter(TOPIC, 0, 1, "open"), DeadLetter(TOPIC, 0, 2, "redriven")]
     assert outcomes(found) == {Outcome.UNREADABLE: 1, Outcome.UNACCOUNTED: 1}
 
 

@@ -405,6 +405,15 @@ def test_records_among_the_dead_letters_are_accounted_for(snapshot: Snapshot) ->
     assert (report.ok, report.trades.published) == (True, 1)
 
 
+def test_a_dead_letter_that_was_redriven_excuses_nothing(snapshot: Snapshot) -> None:
+    _publish_another(snapshot)
+    note(snapshot.published, NAMED + b'"version": 2}', Place(0, 5))
+    topic = "frontoffice.trades.v1"
+    snapshot.dead_letters = [DeadLetter(topic, 0, offset, "redriven") for offset in (1, 5)]
+    report = compare(snapshot)
+    assert ([each.key for each in report.breaks], report.unaccounted) == (["EQ:T-1", "EQ:T-2"], 2)
+
+
 @pytest.mark.parametrize(("dead", "ok"), [([5], False), ([5, 6], True)], ids=["one of two", "both"])
 def test_a_correction_whose_records_are_dead_letters_is_accounted_for(
     snapshot: Snapshot, dead: list[int], ok: bool

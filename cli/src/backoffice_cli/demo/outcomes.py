@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 
-from backoffice_cli.reconciliation.compare import FRONT_OFFICE_TOPIC
+from backoffice_cli.reconciliation.compare import dead_places
 from backoffice_cli.reconciliation.records import (
     Captured,
     Decision,
@@ -89,11 +89,7 @@ def outcomes(snapshot: Snapshot) -> Counter[Outcome]:
     repairs: dict[TradeKey, list[Repair]] = {}
     for repair in snapshot.repairs:
         repairs.setdefault(TradeKey(repair.source_system, repair.trade_reference), []).append(repair)
-    dead = {
-        Place(letter.partition, letter.offset)
-        for letter in snapshot.dead_letters
-        if letter.topic == FRONT_OFFICE_TOPIC
-    }
+    dead = dead_places(snapshot.dead_letters)
     uncaptured = (snapshot.published.versions.keys() | repairs.keys()) - captured.keys()
     counts.update(_of_uncaptured(key, repairs.get(key, ()), snapshot.published, dead) for key in uncaptured)
     counts.update(

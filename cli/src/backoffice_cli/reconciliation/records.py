@@ -134,7 +134,7 @@ class Repair(Struct, frozen=True):
 
 
 class DeadLetter(Struct, frozen=True):
-    """An event that a consumer could not take."""
+    """An event that a consumer could not take. status: open, redriven or discarded."""
 
     topic: str
     partition: int
