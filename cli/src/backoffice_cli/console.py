@@ -25,6 +25,7 @@ class Exit(IntEnum):
     OK = 0
     FAILED = 1
     NOT_RUNNING = 3
+    NOT_TOLD = 4
 
 
 def print_json(value: Any) -> None:
@@ -33,17 +34,17 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def failures() -> Iterator[None]:
-    """Turn what cannot be done into a message and exit code 1."""
+def failures(ending: Exit = Exit.FAILED) -> Iterator[None]:
+    """Turn what cannot be done into a message and this exit code."""
     try:
         yield
     except StackError as error:
         _complain(error.what, error.remedy)
-        raise typer.Exit(Exit.FAILED) from error
+        raise typer.Exit(ending) from error
     except httpx.HTTPError as error:
         what = str(error) or type(error).__name__  # a time-out has no words of its own
         _complain(f"A service does not answer: {what}", "See: backoffice status, backoffice logs <name>")
-        raise typer.Exit(Exit.FAILED) from error
+        raise typer.Exit(ending) from error
     except OSError as error:
         if error.filename is None:
             raise
@@ -51,7 +52,7 @@ def failures() -> Iterator[None]:
         missing = isinstance(error, FileNotFoundError)
         remedy = "" if missing else "Name a folder that you can write to: --state, BACKOFFICE_STATE"
         _complain(f"{error.filename}: {error.strerror}", remedy)
-        raise typer.Exit(Exit.FAILED) from error
+        raise typer.Exit(ending) from error
 
 
 def end_as_by_interrupt() -> None:

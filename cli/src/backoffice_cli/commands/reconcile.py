@@ -52,18 +52,20 @@ def reconcile(
 ) -> None:
     """Compare the front office's record with every service, trade by trade and in total, once all is quiet.
 
-    Exit code 0 when all sides agree, 1 when they do not.
+    Exit code 0 when all sides agree, 1 when they do not, or one does not answer; 4 when they agree, and the collector
+    did not take the result. What was found is printed before it is told.
 
     Example: `backoffice reconcile --json | jq '.breaks'`
     """
     with failures():
         report = run(Platform.running(state.resolve()))
-        if otlp_endpoint is not None:
-            push(report, otlp_endpoint)
     if as_json:
         print_json(document(report))
     else:
         show(report)
+    if otlp_endpoint is not None:
+        with failures(Exit.NOT_TOLD if report.ok else Exit.FAILED):
+            push(report, otlp_endpoint)
     if not report.ok:
         raise typer.Exit(Exit.FAILED)
 
