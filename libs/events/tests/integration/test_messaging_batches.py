@@ -338,6 +338,17 @@ async def test_later_events_of_a_key_wait_behind_its_dead_letter_and_other_keys_
     ] * 2
 
 
+async def test_what_is_refused_behind_a_dead_letter_of_its_key_waits_as_if_it_had_come_later(
+    transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
+) -> None:
+    made = contract()
+    ledger.refused = {1, 2}
+    process = processor(transactions, ConsumerSpec(GROUP, (made,), ledger.handle, ordered=True)).process
+    await process([arrival(made(name="a", number=number)) for number in (1, 2)])
+    assert [row.reason for row in await ledger.rows("dead_letter")] == ["no use for 1"]
+    assert [row.record_offset for row in await ledger.rows("parked_event")] == [1]
+
+
 async def test_an_undecodable_record_blocks_its_key_across_the_topics_of_an_ordered_consumer(
     transactions: Transactions, ledger: Any, contract: Contract, arrival: Arrival
 ) -> None:

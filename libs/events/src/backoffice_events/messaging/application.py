@@ -34,7 +34,7 @@ class _Sorted:
 
 
 class _OvertakenError(Exception):
-    """The handler refused an event of an ordered consumer after it had been given later ones of the same key."""
+    """The handler refused an event of an ordered consumer and had been given later ones of the same key with it."""
 
     def __init__(self, verdicts: Verdicts) -> None:
         super().__init__()
@@ -119,12 +119,15 @@ async def _handle(unit: UnitOfWork, spec: ConsumerSpec, parts: _Sorted) -> list[
 
 
 def _overtaken(batch: Batch) -> bool:
-    """Tell whether an event behind a refused one of its key was handed over too."""
+    """Tell whether an event behind a refused one of its key was handed over too.
+
+    Refused itself or not: without the one before it, that was no verdict.
+    """
     refused = {id(each.received) for each in batch.refused}
     keys: set[str] = set()
     for received in batch.events:
+        if received.key in keys:
+            return True
         if id(received) in refused:
             keys.add(received.key)
-        elif received.key in keys:
-            return True
     return False
