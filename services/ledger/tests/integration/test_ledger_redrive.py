@@ -89,6 +89,25 @@ async def test_what_a_closed_account_stopped_is_booked_in_order_after_it_opened(
     assert (await client.get("/control-totals")).json()["ok"] is True
 
 
+async def test_a_cancellation_released_before_its_trade_is_kept_and_takes_it_back_once_it_is_booked(
+    client: httpx.AsyncClient, processor: Processor, events: Any
+) -> None:
+    trade = events.trade()
+    await set_status(client, "6110", "close")
+    await processor.process(arriving(events.captured(trade), events.cancelled(trade)))
+    wanted = {"consumer": CONSUMER.group, "key": trade.trade_id, "reason": "it was cancelled anyhow"}
+    released = (await client.post("/messaging/parked/release", json=wanted)).json()
+    assert released["follower_refused"].startswith(f"nothing of trade {trade.trade_id} is booked")
+    assert await waiting(client) == (2, 0)
+
+    await set_status(client, "6110", "open")
+    letters = (await client.get("/messaging/dead-letters")).json()["items"]
+    for letter in letters:
+        await client.post(f"/messaging/dead-letters/{letter['id']}/redrive", json={"reason": "it is open"})
+    assert await kinds(client, trade.trade_id) == ["TRADE_DATE", "REVERSAL"]
+    assert await waiting(client) == (0, 0)
+
+
 async def test_an_event_that_the_database_refuses_does_not_stop_the_others(
     client: httpx.AsyncClient, processor: Processor, events: Any
 ) -> None:

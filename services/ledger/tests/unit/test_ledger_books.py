@@ -213,6 +213,26 @@ def test_a_version_that_comes_too_late_is_refused(events: Any, trade: Trade) -> 
         ledger.take(events.amended(trade, version=2))
 
 
+def test_a_cancellation_waits_for_what_it_takes_back(events: Any, trade: Trade) -> None:
+    ledger = Ledger(trade)
+    with pytest.raises(PostingError, match=r"nothing of trade .* is booked that version 2 could take back"):
+        ledger.take(events.cancelled(trade))
+    ledger.take(events.captured(trade))
+    ledger.take(events.cancelled(trade))
+    assert ledger.kinds() == ["TRADE_DATE", "REVERSAL"]
+
+
+def test_a_cancellation_that_finds_only_a_fail_takes_it_back_and_the_trade_is_refused(
+    events: Any, trade: Trade
+) -> None:
+    ledger = Ledger(trade)
+    ledger.take(events.failing(trade))
+    ledger.take(events.cancelled(trade))
+    with pytest.raises(PostingError, match="comes after version 2 was booked"):
+        ledger.take(events.captured(trade))
+    assert (unsettled(ledger), fails(ledger)) == (0, 0)
+
+
 def test_nothing_is_posted_into_a_closed_day(events: Any, trade: Trade) -> None:
     ledger = Ledger(trade, first_open_day={"US": date(2024, 6, 6)})
     ledger.take(events.captured(trade))

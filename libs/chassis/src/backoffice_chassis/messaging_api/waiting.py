@@ -120,8 +120,9 @@ async def release(
     """Let the parked events of a key go on, in order, although the dead letter that they wait behind stays open.
 
     They take effect before it. Right when they do not build on it and cannot wait; where they do (a later version of
-    the trade), it can never take effect any more and is left to be discarded. Later events of the key go on being
-    parked. The answer's `id` is the dead letter's, under which the release is recorded.
+    the trade), it can never take effect any more and is left to be discarded. A cancellation that finds nothing to take
+    back is refused, and becomes a dead letter behind it. Later events of the key go on being parked. The answer's `id`
+    is the dead letter's, under which the release is recorded.
     """
     unit.rollback_only = wanted.dry_run
     redriver = resources_of(request).messaging.redriver

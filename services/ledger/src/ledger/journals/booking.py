@@ -60,7 +60,14 @@ def _cancelled(books: TradeBooks, event: TradeCancelled, event_id: str, run: Pos
     if _is_booked(books, NaturalKey(event.trade.version, JournalKind.REVERSAL, None), event_id):
         return []
     _check_follows(books, event.trade)
-    return _take_back(books, event.trade, event_id, run)
+    journals = _take_back(books, event.trade, event_id, run)
+    if not journals:
+        # No journal would tell an earlier version that comes after all that it is void: it would stand for ever.
+        raise PostingError(
+            f"nothing of trade {books.trade_id} is booked that version {event.trade.version} could take back; deal "
+            "with the dead letter of its earlier version first, or discard this event too"
+        )
+    return journals
 
 
 def _settled(books: TradeBooks, event: InstructionSettled, event_id: str, run: PostingRun) -> list[Journal]:
