@@ -108,6 +108,24 @@ async def test_a_cancellation_released_before_its_trade_is_kept_and_takes_it_bac
     assert await waiting(client) == (0, 0)
 
 
+async def test_a_fail_redriven_after_the_settlement_behind_it_was_released_leaves_nothing_failing(
+    client: httpx.AsyncClient, processor: Processor, events: Any
+) -> None:
+    trade = events.trade()
+    await processor.process(arriving(events.captured(trade)))
+    await set_status(client, "2120", "close")
+    await processor.process(arriving(events.failing(trade), events.settled(trade)))
+    wanted = {"consumer": CONSUMER.group, "key": trade.trade_id, "reason": "it settled"}
+    await client.post("/messaging/parked/release", json=wanted)
+
+    await set_status(client, "2120", "open")
+    (letter,) = (await client.get("/messaging/dead-letters")).json()["items"]
+    redrive = f"/messaging/dead-letters/{letter['id']}/redrive"
+    answer = (await client.post(redrive, json={"reason": "it is open"})).json()
+    assert "has left 0 to settle" in answer["reason"]
+    assert await kinds(client, trade.trade_id) == ["TRADE_DATE", "SETTLEMENT"]
+
+
 async def test_an_event_that_the_database_refuses_does_not_stop_the_others(
     client: httpx.AsyncClient, processor: Processor, events: Any
 ) -> None:

@@ -233,6 +233,25 @@ def test_a_cancellation_that_finds_only_a_fail_takes_it_back_and_the_trade_is_re
     assert (unsettled(ledger), fails(ledger)) == (0, 0)
 
 
+@pytest.mark.parametrize("quantity", [40, None])
+def test_a_fail_that_comes_after_a_later_settlement_of_its_instruction_is_refused(
+    events: Any, trade: Trade, quantity: int | None
+) -> None:
+    ledger = Ledger(trade)
+    ledger.take(events.captured(trade))
+    ledger.take(events.settled(trade, quantity))
+    with pytest.raises(PostingError, match=r"has left \d+ to settle, and 100 are said to fail"):
+        ledger.take(events.failing(trade))
+    assert fails(ledger) == 0
+
+
+def test_what_another_instruction_settled_makes_no_fail_too_large(events: Any, trade: Trade) -> None:
+    ledger = Ledger(trade)
+    ledger.take(events.captured(trade))
+    ledger.take(events.settled(trade, 40, instruction_id="I-1"))
+    assert ledger.take(events.failing(trade, instruction_id="I-2"))
+
+
 def test_nothing_is_posted_into_a_closed_day(events: Any, trade: Trade) -> None:
     ledger = Ledger(trade, first_open_day={"US": date(2024, 6, 6)})
     ledger.take(events.captured(trade))

@@ -95,6 +95,7 @@ def _failing(books: TradeBooks, event: InstructionFailing, event_id: str, run: P
     void = event.trade_version < books.version
     if void or _is_booked(books, key, event_id) or event.trade_version in books.fails:
         return []
+    _check_still_open(books, event)
     return [
         instruction_journal(
             event,
@@ -134,6 +135,22 @@ def _check_follows(books: TradeBooks, trade: Trade) -> None:
         raise PostingError(
             f"version {trade.version} of trade {trade.trade_id} comes after version {books.version} was booked; "
             f"publish the correction under version {books.version + 1}"
+        )
+
+
+def _check_still_open(books: TradeBooks, event: InstructionFailing) -> None:
+    """Refuse a fail that a settlement told after it has overtaken: nothing would ever end what it leaves failing.
+
+    Only the trade's own journal tells how much there is to settle, and that may be yet to come.
+    """
+    trade_date = books.trade_date
+    if trade_date is None or trade_date.trade_version != event.trade_version:
+        return
+    to_settle = abs(trade_date.movement.trade_date) - books.settled[event.instruction_id]
+    if event.failing_quantity > to_settle:
+        raise PostingError(
+            f"instruction {event.instruction_id} has left {to_settle:f} to settle, and {event.failing_quantity:f} are "
+            "said to fail: a later settlement of it was booked before; discard this event"
         )
 
 

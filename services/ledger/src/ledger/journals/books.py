@@ -1,6 +1,8 @@
 """What stands in the books for one trade, and how a journal changes it. Pure."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
 
 from ledger.journals import posting
@@ -16,7 +18,8 @@ class TradeBooks:
 
     version: the highest version of the trade that trade events have told of, 0 before any.
     posted: source event of each journal by its natural key. trade_date: the trade-date journal that stands.
-    fails: what is open of each version that failed, whichever instruction settles it in the end.
+    fails: what is open of each version that failed, whichever instruction settles it in the end. settled: units that
+    settled, by instruction.
     """
 
     trade_id: str
@@ -24,6 +27,7 @@ class TradeBooks:
     posted: dict[NaturalKey, str] = field(default_factory=dict)
     trade_date: Journal | None = None
     fails: dict[int, OpenFail] = field(default_factory=dict)
+    settled: dict[str | None, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
     def calendars(self) -> set[str]:
         """Return the settlement calendars of what may be taken back: its mirror is dated by the same calendar."""
@@ -56,6 +60,7 @@ def enter_header(books: TradeBooks, key: NaturalKey, source_event_id: str) -> No
 
 
 def _enter_settlement(books: TradeBooks, journal: Journal) -> None:
+    books.settled[journal.instruction_id] += abs(journal.movement.settled)
     version = journal.trade_version
     fail = books.fails.get(version)
     if fail is None:

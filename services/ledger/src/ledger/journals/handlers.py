@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
+from backoffice_events.contracts.settlement import InstructionFailing
 from backoffice_events.contracts.trading import TradeAmended, TradeCancelled
 from backoffice_events.ids import new_id
 from backoffice_events.messaging import Batch, ConsumerSpec, Projection, Received
@@ -25,7 +26,7 @@ async def book(batch: Batch) -> None:
         {
             received.key
             for received in batch.events
-            if isinstance(received.event, TradeAmended | TradeCancelled)
+            if isinstance(received.event, TradeAmended | TradeCancelled | InstructionFailing)
         },
     )
     run = await _posting_run(batch, books.values())

@@ -84,15 +84,15 @@ _ENTRY_ORDER: Final = (
 
 
 async def lock_books(
-    connection: AsyncConnection, trade_ids: Collection[str], taking_back: Collection[str]
+    connection: AsyncConnection, trade_ids: Collection[str], in_full: Collection[str]
 ) -> dict[str, TradeBooks]:
     """Return the books of the trades, locked in the order of their ids until this transaction ends.
 
-    taking_back: those whose journals may have to be taken back; only these and failing ones are read whole.
+    in_full: those of which more counts than which journals there are; only these and failing ones are read whole.
     """
     locked = await connection.execute(_LOCK, {"trade_ids": list(trade_ids)})
     books = {trade_id: TradeBooks(trade_id) for trade_id in trade_ids}
-    whole = set(taking_back)
+    whole = set(in_full)
     for trade_id, version, kind, reference, source in locked:
         enter_header(books[trade_id], NaturalKey(version, JournalKind(kind), reference), source)
         if kind == JournalKind.FAILING:
