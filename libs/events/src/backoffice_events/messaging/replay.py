@@ -6,7 +6,7 @@ open, discarded or parked in the live database is left out: it has not taken eff
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import TopicPartition
 from sqlalchemy import text
@@ -16,8 +16,9 @@ from backoffice_events.brokers import Brokers
 from backoffice_events.kafka_consumer import KafkaConsumer
 from backoffice_events.messaging.batch import ConsumerSpec
 from backoffice_events.messaging.breaker import DeadLetterCap
+from backoffice_events.messaging.inbox import inbox_id
 from backoffice_events.messaging.lag import committed_offsets
-from backoffice_events.messaging.processor import Processor
+from backoffice_events.messaging.processor import Processor, read
 from backoffice_events.messaging.unit import Transactions
 from backoffice_events.records import Record
 
@@ -28,18 +29,36 @@ Place = tuple[str, int, int]
 """Topic, partition and offset of a record."""
 
 _NOT_IN_EFFECT = text(
-    "SELECT topic, partition, record_offset FROM dead_letter WHERE consumer = :group AND status <> 'redriven'"
-    " UNION ALL SELECT topic, partition, record_offset FROM parked_event WHERE consumer = :group"
+    "SELECT topic, partition, record_offset, inbox_id::text FROM dead_letter"
+    " WHERE consumer = :group AND status <> 'redriven'"
+    " UNION ALL SELECT topic, partition, record_offset, inbox_id::text FROM parked_event"
+    " WHERE consumer = :group".replace("::", r"\:\:")
 )
+
+
+class NotInEffect(NamedTuple):
+    """What a group has taken note of and what has not taken effect: places of records, and ids in its inbox.
+
+    By its id an event is known wherever it was delivered once more. What could not be read when it came is known by its
+    place alone, and may be readable by now.
+    """
+
+    places: frozenset[Place]
+    events: frozenset[str]
+
+    def holds(self, record: Record) -> bool:
+        """Tell whether a record is one of these, or brings one of these events again."""
+        return _place(record) in self.places or (bool(self.events) and inbox_id(read(record)) in self.events)
 
 
 class NotRebuildableError(Exception):
     """The topics do not hold what the projection was made of; its text says which and since where."""
 
 
-async def not_in_effect(connection: AsyncConnection, group: str) -> set[Place]:
-    """Return the places of the records that a group has taken note of and that have not taken effect."""
-    return {(row[0], row[1], row[2]) for row in await connection.execute(_NOT_IN_EFFECT, {"group": group})}
+async def not_in_effect(connection: AsyncConnection, group: str) -> NotInEffect:
+    """Return what a group has taken note of and what has not taken effect."""
+    rows = (await connection.execute(_NOT_IN_EFFECT, {"group": group})).all()
+    return NotInEffect(frozenset((row[0], row[1], row[2]) for row in rows), frozenset(row[3] for row in rows))
 
 
 @dataclass(slots=True)
@@ -64,7 +83,7 @@ class Rebuild:
         committed = await committed_offsets(self.brokers, self.spec.group)
         return {place: offset for place, offset in committed.items() if place.topic in topics}
 
-    async def advance(self, targets: Mapping[TopicPartition, int], leave_out: set[Place]) -> None:
+    async def advance(self, targets: Mapping[TopicPartition, int], leave_out: NotInEffect) -> None:
         """Apply what lies before the targets and has not been applied yet.
 
         Raises NotRebuildableError when a topic that is not compacted no longer begins at its beginning.
@@ -82,7 +101,7 @@ class Rebuild:
             await consumer.start()
             await self._seek(consumer, places)
             async for records in _until(consumer, targets):
-                taken = [record for record in records if _place(record) not in leave_out]
+                taken = [record for record in records if not leave_out.holds(record)]
                 self.read += len(records)
                 self.skipped += len(records) - len(taken)
                 await processor.process(taken)
