@@ -202,6 +202,23 @@ async def test_positions_tell_settled_from_in_flight_on_each_day(
     assert (await get(client, "/positions", isin="US5949181045"))["items"] == []
 
 
+async def test_numbers_are_plain_ones_however_small(
+    client: httpx.AsyncClient, engine: AsyncEngine, events: Any
+) -> None:
+    whole = events.trade(quantity=Decimal("100.00000000"))
+    tiny = events.trade(quantity=Decimal("0.0000001"), book="EQ-2")
+    await take(engine, events.captured(whole), events.settled(whole), events.captured(tiny))
+    held = [list(position.values())[2:] for position in (await get(client, "/positions"))["items"]]
+    assert held == [
+        ["100.00000000", "100.00000000", "0.00000000", "0"],
+        ["0.0000001", "0", "0.0000001", "0"],
+    ]
+    extracts = (await get(client, "/trades"))["items"]
+    assert {extract["unsettled_quantity"] for extract in extracts} == {"0.00000000", "0.0000001"}
+    journals = (await get(client, "/journals", trade_id=tiny.trade_id))["items"]
+    assert journals[0]["movement"]["unsettled_quantity"] == "0.0000001"
+
+
 async def test_flat_positions_are_left_out(
     client: httpx.AsyncClient, engine: AsyncEngine, events: Any
 ) -> None:

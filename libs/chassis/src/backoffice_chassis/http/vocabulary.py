@@ -28,6 +28,9 @@ _number = BeforeValidator(_plain_number)
 Amount = Annotated[Decimal, _number, _digits, _plain]
 """Money or units of either sign: finite, at most 18 integer and 10 fractional digits."""
 
+Figure = Annotated[Decimal, _plain]
+"""A number of ours in an answer: a total may have more digits than anybody may state, so nothing bounds them."""
+
 Money = Annotated[Decimal, _number, _digits, Field(ge=0), _plain]
 """An amount of money that is never negative."""
 

@@ -1,12 +1,11 @@
 """Lists and screenings as clients see them."""
 
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backoffice_chassis.http.vocabulary import Bic, Lei, ShortText
+from backoffice_chassis.http.vocabulary import Bic, Figure, Lei, ShortText
 from compliance.rules.domain import ListKind
 from compliance.screening.domain import EntityType
 
@@ -35,7 +34,7 @@ class MatchView(BaseModel):
     entry_id: str
     entry_digest: str
     name: str
-    score: Decimal
+    score: Figure
     features: list[str]
 
 
@@ -44,7 +43,7 @@ class ScreeningView(BaseModel):
 
     screening_id: str
     lei: str
-    top_score: Decimal
+    top_score: Figure
     screened_at: datetime
     counterparty: dict[str, Any]
     algorithm: str

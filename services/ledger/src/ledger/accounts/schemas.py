@@ -1,12 +1,12 @@
 """Accounts, trial balances and statements as they are served."""
 
 from datetime import date
-from decimal import Decimal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from backoffice_chassis import Page
+from backoffice_chassis.http.vocabulary import Figure
 from ledger.accounts.domain import AccountStatus, AccountType, NormalSide
 from ledger.journals.domain import JournalKind
 from ledger.reading import Name
@@ -36,18 +36,18 @@ class TrialBalanceLine(BaseModel):
     name: str
     type: AccountType
     currency: str
-    debit_turnover: Decimal
-    credit_turnover: Decimal
-    debit_balance: Decimal
-    credit_balance: Decimal
+    debit_turnover: Figure
+    credit_turnover: Figure
+    debit_balance: Figure
+    credit_balance: Figure
 
 
 class CurrencyTotal(BaseModel):
     """Column totals of one currency: the two agree."""
 
     currency: str
-    debit: Decimal
-    credit: Decimal
+    debit: Figure
+    credit: Figure
 
 
 class TrialBalance(BaseModel):
@@ -70,7 +70,7 @@ class StatementLine(BaseModel):
     trade_id: UUID
     book: str
     isin: str
-    amount: Decimal
+    amount: Figure
 
 
 class Statement(Page[StatementLine]):
@@ -80,5 +80,5 @@ class Statement(Page[StatementLine]):
     currency: str
     date_from: date | None
     date_to: date | None
-    opening_balance: Decimal
-    closing_balance: Decimal
+    opening_balance: Figure
+    closing_balance: Figure

@@ -1,11 +1,11 @@
 """What the books prove of themselves, as it is served."""
 
 from datetime import date, datetime
-from decimal import Decimal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from backoffice_chassis.http.vocabulary import Figure
 from ledger.journals.domain import JournalKind
 
 
@@ -13,14 +13,14 @@ class CurrencyControl(BaseModel):
     """Totals of one currency over all lines; balances are debit minus credit."""
 
     currency: str
-    debit: Decimal
-    credit: Decimal
+    debit: Figure
+    credit: Figure
     balanced: bool
-    cash: Decimal
-    receivable_unsettled: Decimal
-    payable_unsettled: Decimal
-    fails_to_deliver: Decimal
-    fails_to_receive: Decimal
+    cash: Figure
+    receivable_unsettled: Figure
+    payable_unsettled: Figure
+    fails_to_deliver: Figure
+    fails_to_receive: Figure
 
 
 class Difference(BaseModel):
@@ -75,18 +75,18 @@ class TradeAmounts(BaseModel):
     """Balances that a trade's journals leave in one currency, debit minus credit."""
 
     currency: str
-    unsettled: Decimal
-    fails: Decimal
-    cash: Decimal
+    unsettled: Figure
+    fails: Figure
+    cash: Figure
 
 
 class TradeExtract(BaseModel):
     """All that the books say of one trade."""
 
     trade_id: UUID
-    trade_date_quantity: Decimal
-    settled_quantity: Decimal
-    unsettled_quantity: Decimal
-    failing_quantity: Decimal
+    trade_date_quantity: Figure
+    settled_quantity: Figure
+    unsettled_quantity: Figure
+    failing_quantity: Figure
     amounts: list[TradeAmounts]
     journals: list[JournalReference]

@@ -1,11 +1,11 @@
 """Journals as they are served."""
 
 from datetime import date, datetime
-from decimal import Decimal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from backoffice_chassis.http.vocabulary import Figure
 from ledger.journals.domain import JournalKind
 
 
@@ -15,17 +15,17 @@ class JournalLine(BaseModel):
     line_number: int
     account: str
     currency: str
-    debit: Decimal
-    credit: Decimal
+    debit: Figure
+    credit: Figure
 
 
 class StockMovement(BaseModel):
     """Change of the book's holding: trade_date = settled + unsettled + failing."""
 
-    trade_date_quantity: Decimal
-    settled_quantity: Decimal
-    unsettled_quantity: Decimal
-    failing_quantity: Decimal
+    trade_date_quantity: Figure
+    settled_quantity: Figure
+    unsettled_quantity: Figure
+    failing_quantity: Figure
 
 
 class JournalDocument(BaseModel):

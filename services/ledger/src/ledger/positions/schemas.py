@@ -1,8 +1,8 @@
 """Positions as they are served."""
 
-from decimal import Decimal
-
 from pydantic import BaseModel, Field
+
+from backoffice_chassis.http.vocabulary import Figure
 
 
 class Position(BaseModel):
@@ -13,7 +13,7 @@ class Position(BaseModel):
 
     book: str
     isin: str
-    trade_date_quantity: Decimal = Field(description="All that was traded.")
-    settled_quantity: Decimal = Field(description="What the CSD confirmed.")
-    unsettled_quantity: Decimal = Field(description="Traded, not settled, and not failing.")
-    failing_quantity: Decimal = Field(description="Not settled on its intended settlement date.")
+    trade_date_quantity: Figure = Field(description="All that was traded.")
+    settled_quantity: Figure = Field(description="What the CSD confirmed.")
+    unsettled_quantity: Figure = Field(description="Traded, not settled, and not failing.")
+    failing_quantity: Figure = Field(description="Not settled on its intended settlement date.")

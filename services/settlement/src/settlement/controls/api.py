@@ -8,7 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from backoffice_chassis import FieldError, Principal, ReportRoute, Router, Unit, invalid, requires
-from backoffice_chassis.http.vocabulary import Amount, Code, Currency, Day, Isin
+from backoffice_chassis.http.vocabulary import Code, Currency, Day, Figure, Isin
 from settlement.controls import repository
 from settlement.permissions import READ_SETTLEMENTS
 
@@ -34,10 +34,10 @@ class SettledTotal(BaseModel):
     book: str
     isin: str
     currency: str
-    received_quantity: Amount
-    delivered_quantity: Amount
-    paid_amount: Amount = Field(description="Paid for what was received.")
-    received_amount: Amount = Field(description="Got for what was delivered.")
+    received_quantity: Figure
+    delivered_quantity: Figure
+    paid_amount: Figure = Field(description="Paid for what was received.")
+    received_amount: Figure = Field(description="Got for what was delivered.")
     instructions: int
 
 
@@ -46,10 +46,10 @@ class ConfirmationDifference(BaseModel):
 
     instruction_id: str
     trade_id: str | None = Field(description="Null when there are confirmations and no instruction.")
-    settled_quantity: Amount
-    settled_amount: Amount
-    confirmed_quantity: Amount
-    confirmed_amount: Amount
+    settled_quantity: Figure
+    settled_amount: Figure
+    confirmed_quantity: Figure
+    confirmed_amount: Figure
 
 
 class ControlTotals(BaseModel):
@@ -78,10 +78,10 @@ class Efficiency(BaseModel):
     currency: str
     instructions: int
     settled_on_date: int
-    percent_by_count: Amount
-    value: Amount
-    value_settled_on_date: Amount
-    percent_by_value: Amount | None = Field(description="Null when nothing was to be paid.")
+    percent_by_count: Figure
+    value: Figure
+    value_settled_on_date: Figure
+    percent_by_value: Figure | None = Field(description="Null when nothing was to be paid.")
 
 
 @totals_router.get("/control-totals")

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_wrap_validator_function
 
-from backoffice_chassis.http.vocabulary import Amount, Code, Day
+from backoffice_chassis.http.vocabulary import Amount, Code, Day, Figure
 from backoffice_chassis.http.vocabulary import ShortText as Text
 from backoffice_events.contracts.vocabulary import ChargeType, Side
 
@@ -239,14 +239,14 @@ class MeasureOut(BaseModel):
     """A number of trades and their gross value by currency."""
 
     count: int
-    value: dict[str, Amount]
+    value: dict[str, Figure]
 
 
 class RateOut(BaseModel):
     """A share, by count and by value in each currency; null where there is nothing to share in."""
 
-    count: Amount | None
-    value: dict[str, Amount | None]
+    count: Figure | None
+    value: dict[str, Figure | None]
 
 
 class StpMetricsOut(BaseModel):
