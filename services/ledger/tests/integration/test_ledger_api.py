@@ -362,6 +362,14 @@ async def test_finance_closes_and_opens_an_account(
         assert changes.all() == [(2, "CLOSED", "year end", "ann"), (3, "OPEN", "year end", "ann")]
 
 
+@pytest.mark.parametrize("reason", ["", " ", "year\nend", "year\x00end", "x" * 501])
+async def test_an_account_changes_for_a_reason_in_words_on_one_line(
+    client: httpx.AsyncClient, reason: str
+) -> None:
+    answer = await client.post("/accounts/6110/close", json={"reason": reason}, headers={"If-Match": '"1"'})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "/body/reason")
+
+
 @pytest.mark.parametrize("role", [Role.AUDITOR, Role.OPERATIONS, Role.SRE])
 async def test_nobody_but_finance_closes_accounts(app: FastAPI, role: Role) -> None:
     async with client_for(app, "somebody", role) as client:

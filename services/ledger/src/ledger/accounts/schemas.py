@@ -6,10 +6,9 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from backoffice_chassis import Page
-from backoffice_chassis.http.vocabulary import Figure
+from backoffice_chassis.http.vocabulary import Figure, Reason
 from ledger.accounts.domain import AccountStatus, AccountType, NormalSide
 from ledger.journals.domain import JournalKind
-from ledger.reading import Name
 
 
 class Account(BaseModel):
@@ -26,7 +25,7 @@ class Account(BaseModel):
 class StatusChange(BaseModel):
     """Why an account is opened or closed."""
 
-    reason: Name
+    reason: Reason
 
 
 class TrialBalanceLine(BaseModel):
