@@ -1,21 +1,18 @@
 """What runs inside a process of a service, from start to SIGTERM."""
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import Iterator
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
 
 from backoffice_chassis import metrics
 from backoffice_chassis.app import create_app
 from backoffice_chassis.health import Check, Health, database_check
+from backoffice_chassis.http.server import http_server
 from backoffice_chassis.memory import spare_collections
 from backoffice_chassis.resources import open_resources
 from backoffice_chassis.service import Service
-from backoffice_chassis.settings import ServiceSettings
 from backoffice_chassis.telemetry import Telemetry
 from backoffice_chassis.worker import Worker
 
@@ -37,7 +34,7 @@ async def serve(service: Service, *, api: bool, worker: bool) -> None:
         telemetry.trace_statements(resources.transactions.engine)
         metrics.observe(resources.transactions.engine)
         spare_collections()
-        await _run(_http_server(app, service.settings), work, health)
+        await _run(http_server(app, service.settings), work, health)
     telemetry.stop()
     log.info("stopped")
 
@@ -61,29 +58,6 @@ async def _run(server: uvicorn.Server, work: Worker | None, health: Health) -> N
     await asyncio.gather(*parts)
     if not told.is_set():
         raise SystemExit("a part of the process ended before it was told to")
-
-
-class _HttpServer(uvicorn.Server):
-    """A uvicorn that leaves the signals to us: HTTP is only one of the things to be stopped."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _http_server(app: FastAPI, settings: ServiceSettings) -> uvicorn.Server:
-    config = uvicorn.Config(
-        app,
-        host=settings.http_host,
-        port=settings.http_port,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        limit_concurrency=settings.max_connections,
-        timeout_graceful_shutdown=settings.shutdown_timeout_seconds,
-    )
-    return _HttpServer(config)
 
 
 def _health(database: Check, work: Worker | None) -> Health:

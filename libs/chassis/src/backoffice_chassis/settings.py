@@ -208,7 +208,9 @@ class ServiceSettings(KafkaSettings):
     max_connections: int = Field(
         default=1000,
         ge=10,
-        description="HTTP connections that one process holds; one more is turned away with a bare 503.",
+        description="HTTP connections that one process holds. One more takes the place of the one that has waited for "
+        "a request the longest, and is closed when none waits. One that sends no whole request head within 10 s, or "
+        "does not take its answer within 60 s, is closed.",
     )
     request_timeout_seconds: int = Field(
         default=30, ge=1, le=600, description="A request that takes longer is rolled back and answered 503."
