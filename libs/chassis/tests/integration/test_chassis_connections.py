@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
+import structlog
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from backoffice_chassis import ServiceSettings
+from backoffice_chassis import Role, Service, ServiceSettings
 from backoffice_chassis.health import Health, health_router
 from backoffice_chassis.http import server as http
+from backoffice_chassis.testing import app_for, as_caller
 
 pytestmark = pytest.mark.integration
 
@@ -215,3 +217,17 @@ async def test_an_answer_that_nobody_takes_holds_no_connection(
         client = await served.connect(asking * pipelined)
         assert await client.reader.readline() == b"HTTP/1.1 200 OK\r\n"
         await served.holds(0)
+
+
+async def test_who_hangs_up_in_the_middle_of_a_body_is_no_defect(sample: Service) -> None:
+    caller = as_caller("olivia", Role.OPERATIONS)["Authorization"]
+    head = f"POST /notes HTTP/1.1\r\nHost: x\r\nAuthorization: {caller}\r\nContent-Length: 1000000\r\n\r\n"
+    async with app_for(sample) as app, serving(app, asyncio.Event(), sample.settings) as served:
+        client = await served.connect(head.encode())
+        await served.works_on(1)
+        await client.says(b'{"title": ')
+        with structlog.testing.capture_logs() as lines:
+            client.writer.close()
+            await served.works_on(0)
+    [line] = lines
+    assert (line["event"], line["log_level"], line["status"]) == ("request", "info", 499)

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from backoffice_chassis.audit.trail import check_declaration, check_recorded
 from backoffice_chassis.http import idempotency
@@ -112,7 +113,13 @@ async def _admit(request: Request, rules: tuple[Access, ...]) -> None:
 
 
 async def _take_body(request: Request, *, wants_json: bool) -> None:
-    body = await request.body()
+    try:
+        body = await request.body()
+    except ClientDisconnect:
+        # Nobody reads this answer: it has the request counted as the caller's doing, and not as a defect of ours.
+        raise Problem(
+            499, "client-closed-request", "The client hung up", "The body ended before its time."
+        ) from None
     content_type = request.headers.get("content-type", "")
     if wants_json and body and not is_json(content_type):
         raise Problem(
