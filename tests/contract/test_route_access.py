@@ -97,7 +97,7 @@ async def application(service: Service, tokens: Tokens) -> AsyncIterator[FastAPI
     """Return a service's application whose verifier asks the local issuer for its keys."""
     async with open_resources(service) as real, httpx.AsyncClient(transport=tokens.transport) as http:
         verifier = TokenVerifier(
-            IssuerKeys(ISSUER, http, service.clock),
+            IssuerKeys(ISSUER, http),
             issuer_url=ISSUER,
             audience=service.settings.audience,
             leeway=timedelta(seconds=service.settings.clock_skew_seconds),

@@ -51,13 +51,16 @@ class Issuer:
         transport = httpx.ASGITransport(create_app(self.settings, self.clock))
         self.http = httpx.AsyncClient(transport=transport, base_url=URL)
         self.verifier = TokenVerifier(
-            IssuerKeys(URL, self.http, self.clock),
+            IssuerKeys(URL, self.http, self.seconds),
             issuer_url=URL,
             audience="backoffice",
             leeway=timedelta(seconds=30),
             whole_firm_by_role=whole_firm_by_role,
             clock=self.clock,
         )
+
+    def seconds(self) -> float:
+        return self.clock.now().timestamp()
 
     async def token(self, client: str = "desk", **limits: list[str]) -> str:
         answer = await self.asked(client, **limits)
@@ -205,7 +208,7 @@ async def test_a_token_for_another_audience_is_refused(issuer: Issuer, tmp_path:
     async with other.http:
         token = await other.token()
         issuer.verifier = TokenVerifier(
-            IssuerKeys(URL, other.http, issuer.clock),
+            IssuerKeys(URL, other.http),
             issuer_url=URL,
             audience="backoffice",
             leeway=timedelta(0),

@@ -1,7 +1,7 @@
 """What a running service holds: settings, database, token verifier, the key of its audit log."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -51,9 +51,12 @@ async def open_resources(service: Service) -> AsyncIterator[Resources]:
     signer = Signer(settings.required_audit_key())
     engine = create_engine(settings, application_name=f"backoffice-{service.name}")
     report_engine = create_report_engine(settings, application_name=f"backoffice-{service.name}-report")
-    async with httpx.AsyncClient(timeout=5) as http:
+    async with (
+        httpx.AsyncClient(timeout=5) as http,
+        aclosing(IssuerKeys(settings.issuer_url, http)) as keys,
+    ):
         verifier = TokenVerifier(
-            IssuerKeys(settings.issuer_url, http, service.clock),
+            keys,
             issuer_url=settings.issuer_url,
             audience=settings.audience,
             leeway=timedelta(seconds=settings.clock_skew_seconds),
