@@ -2,13 +2,15 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import CursorResult, text
 
 from backoffice_chassis import Role, Service
-from backoffice_chassis.housekeeping import housekeeping
+from backoffice_chassis import housekeeping as housekeeping_module
+from backoffice_chassis.housekeeping import CHUNK, housekeeping
 from backoffice_chassis.resources import open_resources
 from backoffice_chassis.testing import FixedClock, as_caller
 
@@ -94,13 +96,72 @@ async def test_a_path_of_any_kind_may_be_repeated(client: httpx.AsyncClient, pat
 
 
 async def test_answers_are_forgotten_after_their_retention(
-    client: httpx.AsyncClient, sample: Service, clock: FixedClock
+    client: httpx.AsyncClient, sample: Service
 ) -> None:
     await client.post("/notes", json=NOTE, headers=KEY)
-    clock.advance(timedelta(hours=sample.settings.idempotency_retention_hours, seconds=1))
+    retention = timedelta(hours=sample.settings.idempotency_retention_hours)
+    await grow_older(sample, retention - timedelta(hours=1))
+    await housekeep(sample)
+    assert (await client.post("/notes", json=NOTE, headers=KEY)).headers["idempotency-replayed"] == "true"
+    await grow_older(sample, timedelta(hours=1))
+    await housekeep(sample)
+    answer = await client.post("/notes", json={**NOTE, "title": "new"}, headers=KEY)
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("who_answers", "who_forgets"),
+    [
+        (timedelta(0), timedelta(days=400)),
+        (timedelta(days=-400), timedelta(0)),
+    ],
+)
+async def test_a_process_whose_clock_is_wrong_has_no_repeat_take_effect(
+    client: httpx.AsyncClient,
+    sample: Service,
+    clock: FixedClock,
+    who_answers: timedelta,
+    who_forgets: timedelta,
+) -> None:
+    clock.advance(who_answers)
+    await client.post("/notes", json=NOTE, headers=KEY)
+    clock.advance(who_forgets - who_answers)
+    await housekeep(sample)
+    answer = await client.post("/notes", json=NOTE, headers=KEY)
+    assert answer.headers["idempotency-replayed"] == "true"
+    assert await number_of_notes(client) == 1
+
+
+async def test_many_old_answers_are_forgotten_a_bounded_number_at_a_time(
+    sample: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping_module, "MOST_CHUNKS", 3)
+    many = (
+        "INSERT INTO idempotency_key SELECT 'olivia', 'POST /notes', number::text, '', 201, '{}', '',"
+        " now() - interval '400 days' FROM generate_series(1, :number) AS number"
+    )
+    await execute(sample, many, number=4 * CHUNK + 1)
+    await housekeep(sample)
+    assert await number_of_answers(sample) == CHUNK + 1
+    await housekeep(sample)
+    assert await number_of_answers(sample) == 0
+
+
+async def grow_older(sample: Service, by: timedelta) -> None:
+    await execute(sample, "UPDATE idempotency_key SET created_at = created_at - CAST(:by AS interval)", by=by)
+
+
+async def housekeep(sample: Service) -> None:
     async with open_resources(sample) as resources:
         for job in housekeeping(sample.settings):
             async with resources.transactions.begin() as unit:
                 await job.run(unit)
-    answer = await client.post("/notes", json={**NOTE, "title": "new"}, headers=KEY)
-    assert answer.status_code == 201
+
+
+async def number_of_answers(sample: Service) -> int:
+    return int((await execute(sample, "SELECT count(*) FROM idempotency_key")).scalar_one())
+
+
+async def execute(sample: Service, statement: str, **values: Any) -> CursorResult[Any]:
+    async with open_resources(sample) as resources, resources.transactions.begin() as unit:
+        return await unit.connection.execute(text(statement.replace("::", r"\:\:")), values)

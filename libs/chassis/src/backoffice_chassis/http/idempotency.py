@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import quote
 
 from fastapi import Request
@@ -15,6 +16,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    func,
     insert,
     select,
     text,
@@ -33,6 +35,12 @@ _LONGEST_ROUTE = 500  # what an index row holds is bounded
 _KEPT_HEADERS = ("content-type", "location", "etag")
 
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:scope, 0))")
+# By the database's clock, which all its processes share: one of them whose own is wrong would have answers forgotten
+# that were given a moment ago, and a repeat would take effect a second time.
+_FORGET = text(
+    "DELETE FROM idempotency_key WHERE ctid = ANY(ARRAY("
+    " SELECT ctid FROM idempotency_key WHERE created_at < now() - CAST(:age AS interval) LIMIT :most))"
+)
 idempotency_key = Table(
     "idempotency_key",
     MetaData(),
@@ -43,7 +51,7 @@ idempotency_key = Table(
     Column("status", SmallInteger, nullable=False),
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, default=func.now()),
 )
 SEALED_ANSWERS = Sealed(idempotency_key, ("body",))
 """An answer may hold whatever the caller may see."""
@@ -112,7 +120,7 @@ class IdempotentRequest:
         headers = {**json.loads(answer["headers"]), REPLAYED: "true"}
         return Response(answer["body"], answer["status"], headers)
 
-    async def keep(self, connection: AsyncConnection, response: Response, now: object) -> None:
+    async def keep(self, connection: AsyncConnection, response: Response) -> None:
         """Store the answer in the transaction of the effect."""
         headers = {name: value for name, value in response.headers.items() if name in _KEPT_HEADERS}
         answer = {
@@ -121,7 +129,6 @@ class IdempotentRequest:
             "status": response.status_code,
             "headers": json.dumps(headers),
             "body": bytes(response.body),
-            "created_at": now,
         }
         [row] = await SEALED_ANSWERS.seal(connection, [answer])
         await connection.execute(insert(idempotency_key), row)
@@ -134,6 +141,11 @@ def refuse_key(request: Request, because: str) -> None:
     """Raise 422 when the request carries a key: what it does stands in more than one transaction."""
     if HEADER in request.headers:
         raise invalid([FieldError(f"/header/{HEADER}", f"is not taken here: {because}")])
+
+
+async def forget(connection: AsyncConnection, age: timedelta, most: int) -> int:
+    """Delete up to `most` answers of a greater age; return how many there were."""
+    return (await connection.execute(_FORGET, {"age": age, "most": most})).rowcount
 
 
 def _listed(scope: Scope) -> str:

@@ -184,7 +184,7 @@ async def _answer_once(request: Request, endpoint: Endpoint, transaction: Reques
         return stored
     response = await _answer_for_the_record(request, endpoint)
     if response.status_code < 400:
-        await keyed.keep(unit.connection, response, unit.now)
+        await keyed.keep(unit.connection, response)
     return response
 
 
