@@ -117,12 +117,12 @@ async def test_what_is_rejected_or_withdrawn_is_not_carried_out(
 
 
 async def test_what_nobody_decides_in_time_expires(
-    client: httpx.AsyncClient, checker: httpx.AsyncClient, proposed: str, sample: Service, clock: FixedClock
+    client: httpx.AsyncClient, checker: httpx.AsyncClient, proposed: str, sample: Service
 ) -> None:
-    clock.advance(timedelta(days=7) - timedelta(seconds=1))
+    await grow_older(sample, timedelta(days=7) - timedelta(hours=1))
     await expired(sample)
     assert (await checker.get(f"/approvals/{proposed}")).json()["status"] == "PROPOSED"
-    clock.advance(timedelta(seconds=1))
+    await grow_older(sample, timedelta(hours=1))
     assert await refused(checker, proposed, "approve") == (409, "approval-expired")
     await expired(sample)
     story = (await checker.get(f"/approvals/{proposed}")).json()
@@ -131,6 +131,41 @@ async def test_what_nobody_decides_in_time_expires(
         ("EXPIRED", None),
     ]
     assert await refused(checker, proposed, "approve") == (409, "decided-already")
+
+
+@pytest.mark.parametrize(
+    ("who_proposes", "who_expires", "who_approves"),
+    [
+        (timedelta(0), timedelta(days=400), timedelta(0)),
+        (timedelta(0), timedelta(0), timedelta(days=400)),
+        (timedelta(days=-400), timedelta(0), timedelta(0)),
+    ],
+)
+async def test_a_process_whose_clock_is_wrong_expires_nothing(  # noqa: PLR0917  whose clock is wrong, and who acts
+    client: httpx.AsyncClient,
+    checker: httpx.AsyncClient,
+    letters: list[str],
+    sample: Service,
+    clock: FixedClock,
+    who_proposes: timedelta,
+    who_expires: timedelta,
+    who_approves: timedelta,
+) -> None:
+    clock.advance(who_proposes)
+    proposed = (await client.post(DISCARD, json={**WHY, "ids": letters})).json()["approval_id"]
+    clock.advance(who_expires - who_proposes)
+    await expired(sample)
+    clock.advance(who_approves - who_expires)
+    story = await decided(checker, proposed, "approve")
+    assert [step["status"] for step in story["history"]] == ["PROPOSED", "APPROVED"]
+    assert story["decided_at"] == story["history"][1]["at"]
+
+
+async def grow_older(sample: Service, by: timedelta) -> None:
+    """Let what was proposed have been proposed earlier."""
+    older = text("UPDATE approval SET expires_at = expires_at - CAST(:by AS interval)")
+    async with open_resources(sample) as resources, resources.transactions.begin() as unit:
+        await unit.connection.execute(older, {"by": by})
 
 
 async def expired(sample: Service) -> None:

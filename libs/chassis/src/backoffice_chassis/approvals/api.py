@@ -65,7 +65,7 @@ async def approve(  # noqa: PLR0917  what it takes to decide
 ) -> ApprovalStory:
     """Approve what somebody else proposed: it is carried out with this, in one transaction."""
     proposed, kind = await _to_decide(request, unit, approval_id, principal)
-    decided = _decided(proposed, Status.APPROVED, principal, unit)
+    decided = await _decided(proposed, Status.APPROVED, principal, unit)
     await _keep(unit, audit, decided, principal, why.reason)
     outcome = await kind.carry_out(unit, decided)
     return (await _story(unit, approval_id)).model_copy(update={"outcome": outcome})
@@ -77,7 +77,8 @@ async def reject(  # noqa: PLR0917  what it takes to decide
 ) -> ApprovalStory:
     """Turn down what somebody else proposed."""
     proposed, _ = await _to_decide(request, unit, approval_id, principal)
-    await _keep(unit, audit, _decided(proposed, Status.REJECTED, principal, unit), principal, why.reason)
+    decided = await _decided(proposed, Status.REJECTED, principal, unit)
+    await _keep(unit, audit, decided, principal, why.reason)
     return await _story(unit, approval_id)
 
 
@@ -88,7 +89,7 @@ async def withdraw(  # noqa: PLR0917  what it takes to decide
     """Take back what you proposed yourself."""
     proposed, _ = await _to_decide(request, unit, approval_id, principal)
     try:
-        taken_back = domain.withdraw(proposed, principal.subject, unit.now)
+        taken_back = domain.withdraw(proposed, principal.subject, await store.moment(unit))
     except DecisionRefusedError as error:
         raise _refusal(error) from error
     await _keep(unit, audit, taken_back, principal, why.reason)
@@ -115,9 +116,9 @@ async def _require(unit: UnitOfWork, approval_id: str, condition: ColumnElement[
         raise not_found("approval", approval_id)
 
 
-def _decided(proposed: Approval, status: Status, principal: Principal, unit: UnitOfWork) -> Approval:
+async def _decided(proposed: Approval, status: Status, principal: Principal, unit: UnitOfWork) -> Approval:
     try:
-        return domain.decide(proposed, status, principal.subject, unit.now)
+        return domain.decide(proposed, status, principal.subject, await store.moment(unit))
     except DecisionRefusedError as error:
         raise _refusal(error) from error
 

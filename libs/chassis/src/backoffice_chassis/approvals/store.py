@@ -1,11 +1,15 @@
-"""Approvals in the database: proposed, locked for a decision, decided, expired; each step stays on record."""
+"""Approvals in the database: proposed, locked for a decision, decided, expired; each step stays on record.
+
+All of it goes by the database's clock, which all its processes share: one of them whose own is wrong would expire for
+good what the others wait for.
+"""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, select, text
+from sqlalchemy import Select, func, select, text
 
 from backoffice_chassis.approvals import domain
 from backoffice_chassis.approvals.domain import Approval, Status
@@ -18,6 +22,11 @@ from backoffice_events.messaging import UnitOfWork, bulk
 
 _NEXT_STEP = text("SELECT count(*) + 1 FROM approval_step WHERE approval_id = CAST(:approval_id AS uuid)")
 _MOST_AT_ONCE = 500
+
+
+async def moment(unit: UnitOfWork) -> datetime:
+    """Return when the transaction began."""
+    return (await unit.connection.execute(select(func.now()))).scalar_one()
 
 
 async def propose(
@@ -34,6 +43,7 @@ async def propose(
     """
     await expire_overdue(unit)
     await _require_none_waits(unit, kind, [object_id for object_id, _ in proposals if object_id is not None])
+    now = await moment(unit)
     made = [
         Approval(
             approval_id=new_id(),
@@ -43,14 +53,14 @@ async def propose(
             reason=reason,
             status=Status.PROPOSED,
             proposed_by=by,
-            proposed_at=unit.now,
-            expires_at=unit.now + kind.lifetime,
+            proposed_at=now,
+            expires_at=now + kind.lifetime,
         )
         for object_id, terms in proposals
     ]
     rows = await SEALED_TERMS.seal(unit.connection, [msgspec.structs.asdict(each) for each in made])
     await bulk.insert(unit.connection, approval, rows)
-    await bulk.insert(unit.connection, approval_step, [_step(each, 1, by, unit, reason) for each in made])
+    await bulk.insert(unit.connection, approval_step, [_step(each, 1, by, reason) for each in made])
     return made
 
 
@@ -69,7 +79,7 @@ async def _require_none_waits(unit: UnitOfWork, kind: ApprovalKind, object_ids: 
 async def waiting(unit: UnitOfWork, kind: ApprovalKind) -> list[Approval]:
     """Return what waits for a decision, and has not passed its deadline."""
     query = select(approval).where(approval.c.kind == kind.name, approval.c.status == Status.PROPOSED)
-    return await _read(unit, query.where(approval.c.expires_at > unit.now))
+    return await _read(unit, query.where(approval.c.expires_at > func.now()))
 
 
 async def locked(unit: UnitOfWork, approval_id: str) -> Approval:
@@ -91,14 +101,15 @@ async def save(unit: UnitOfWork, decided: Approval, actor: str | None, reason: s
         "decided_at": decided.decided_at,
     }
     await bulk.update(unit.connection, approval, [changes], key=["approval_id"])
-    await bulk.insert(unit.connection, approval_step, [_step(decided, number, actor, unit, reason)])
+    await bulk.insert(unit.connection, approval_step, [_step(decided, number, actor, reason)])
 
 
 async def expire_overdue(unit: UnitOfWork) -> None:
     """Expire what nobody decided in time."""
-    overdue = select(approval).where(approval.c.status == Status.PROPOSED, approval.c.expires_at <= unit.now)
+    now = await moment(unit)
+    overdue = select(approval).where(approval.c.status == Status.PROPOSED, approval.c.expires_at <= now)
     for each in await _read(unit, overdue.limit(_MOST_AT_ONCE).with_for_update(skip_locked=True)):
-        await save(unit, domain.expire(each, unit.now), None, None)
+        await save(unit, domain.expire(each, now), None, None)
 
 
 EXPIRY = PeriodicJob("expire approvals", timedelta(minutes=1), expire_overdue)
@@ -109,14 +120,12 @@ async def _read(unit: UnitOfWork, query: Select[Any]) -> list[Approval]:
     return [Approval(**{**row, "status": Status(row["status"])}) for row in rows]
 
 
-def _step(
-    made: Approval, number: int, actor: str | None, unit: UnitOfWork, reason: str | None
-) -> dict[str, Any]:
+def _step(made: Approval, number: int, actor: str | None, reason: str | None) -> dict[str, Any]:
     return {
         "approval_id": made.approval_id,
         "sequence": number,
         "status": made.status,
         "actor": actor,
-        "at": unit.now,
+        "at": made.decided_at or made.proposed_at,
         "reason": reason,
     }
