@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -23,6 +24,12 @@ pytestmark = pytest.mark.integration
 
 WHY = {"reason": "garbage from a test"}
 DISCARD = "/messaging/dead-letters/discard"
+
+
+@pytest.fixture
+def sample(sample: Service) -> Service:
+    """The sample service, its consumer ordered: a dead letter waits for an older one of its key."""
+    return replace(sample, consumers=[replace(each, ordered=True) for each in sample.consumers])
 
 
 @pytest.fixture
@@ -84,6 +91,36 @@ async def test_nothing_happens_until_another_person_approves_and_then_all_of_it(
     assert [(each["actor"], each["why"]) for each in actions] == [
         ("oscar", "garbage from a test (proposed by olivia)")
     ] * 2
+
+
+async def test_what_cannot_be_discarded_in_whole_is_not_discarded_and_goes_on_waiting(
+    client: httpx.AsyncClient, checker: httpx.AsyncClient, letters: list[str], proposed: str
+) -> None:
+    elder, younger = letters
+    alone = (await client.post(DISCARD, json={**WHY, "ids": [younger]})).json()["approval_id"]
+    answer = await checker.post(f"/approvals/{alone}/approve", json={})
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/not-discarded")
+    assert younger in answer.json()["detail"]
+    assert f"deal with {elder} first" in answer.json()["detail"]
+    assert (await checker.get(f"/approvals/{alone}")).json()["status"] == "PROPOSED"
+    assert await open_letters(client) == letters
+    await client.post(f"/messaging/dead-letters/{elder}/redrive", json=WHY)
+    assert await refused(checker, proposed, "approve") == (409, "not-discarded")
+    assert await open_letters(client) == [younger]
+    assert (await decided(checker, alone, "approve"))["status"] == "APPROVED"
+    assert await open_letters(client) == []
+
+
+async def test_one_that_waits_for_an_older_one_is_proposed_with_it_or_behind_it(
+    client: httpx.AsyncClient, letters: list[str]
+) -> None:
+    elder, younger = letters
+    answer = await client.post(DISCARD, json={**WHY, "ids": [younger]})
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/not-discarded")
+    assert younger in answer.json()["detail"]
+    assert f"deal with {elder} first" in answer.json()["detail"]
+    assert (await client.post(DISCARD, json={**WHY, "ids": [elder]})).status_code == 201
+    assert (await client.post(DISCARD, json={**WHY, "ids": [younger]})).status_code == 201
 
 
 async def test_the_person_counts_and_not_the_token(app: FastAPI, proposed: str, letters: list[str]) -> None:

@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from sqlalchemy import Row
 
 from backoffice_chassis.approvals import store
-from backoffice_chassis.approvals.dead_letters import NAME
+from backoffice_chassis.approvals.dead_letters import NAME, require_in_turn
 from backoffice_chassis.approvals.schemas import ApprovalView
 from backoffice_chassis.http.idempotency import refuse_key
 from backoffice_chassis.http.paging import Page, PageRequest, Paging, fetch_page
@@ -120,9 +120,12 @@ async def discard_selection(
     rows = await dead_letters.listed(unit.connection, selection.filter(), limit=selection.limit)
     if not rows:
         raise conflict("nothing-open", "No open dead letter matches: list them, GET /messaging/dead-letters.")
-    terms = {"ids": [str(row.id) for row in rows]}
-    kind = resources_of(request).approvals.named(NAME)
-    [made] = await store.propose(unit, kind, [(None, terms)], by=principal.subject, reason=selection.reason)
+    ids = [str(row.id) for row in rows]
+    resources = resources_of(request)
+    kind = resources.approvals.named(NAME)
+    await require_in_turn(unit, resources.messaging.redriver, kind, ids)
+    proposal = (None, {"ids": ids})
+    [made] = await store.propose(unit, kind, [proposal], by=principal.subject, reason=selection.reason)
     await audit.record(unit, made.approval_id, after=made)
     return ApprovalView.model_validate(made)
 

@@ -27,6 +27,13 @@ _ELDER = text(
     "SELECT id::text FROM dead_letter WHERE consumer = :consumer AND key = :key AND status = 'open'"
     " AND seq < :seq ORDER BY seq LIMIT 1".replace("::", r"\:\:")
 )
+_HELD_BACK = text(
+    "SELECT younger.id::text AS id, elder.id::text AS elder"
+    " FROM dead_letter younger JOIN dead_letter elder USING (consumer, key)"
+    " WHERE younger.id = ANY(CAST(:ids AS uuid[])) AND consumer = ANY(:ordered) AND elder.status = 'open'"
+    " AND elder.seq < younger.seq AND elder.id <> ALL(CAST(:before AS uuid[]))"
+    " ORDER BY younger.seq, elder.seq LIMIT 1".replace("::", r"\:\:")
+)
 # Every open one, because a live event of the key waits for any of them; without an open one the last that was closed,
 # so that two people still take turns.
 _LOCK_KEY = text(
@@ -99,6 +106,18 @@ class Redriver:
     ) -> list[Answer]:
         """Redrive or discard dead letters in the order given, within a transaction of the caller's."""
         return [await self._take(unit, action, each, by) for each in dead_letter_ids]
+
+    async def held_back(
+        self, unit: UnitOfWork, dead_letter_ids: Sequence[str], dealt_with: Sequence[str]
+    ) -> tuple[str, str] | None:
+        """Return one that waits for an older one of its key, and that older one; None when all can be taken.
+
+        dealt_with: those that will have been dealt with before, or together with these.
+        """
+        ordered = [spec.group for spec in self._specs.values() if spec.ordered]
+        asked = {"ids": dead_letter_ids, "before": dealt_with, "ordered": ordered}
+        found = (await unit.connection.execute(_HELD_BACK, asked)).one_or_none()
+        return found and (found.id, found.elder)
 
     async def release(self, unit: UnitOfWork, consumer: str, key: str, by: By) -> Answer:
         """Hand the parked events of a key over, in order, although the dead letter they wait behind stays open.
