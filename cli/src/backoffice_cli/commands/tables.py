@@ -40,10 +40,15 @@ def show_approvals(found: list[dict[str, Any]], *, as_json: bool) -> None:
     show_entries(
         (
             words(one["service"], one["approval_id"], one["kind"], one["object_id"], one["status"]),
-            f"{one['proposed_by']}: {one['reason']}; until {one['expires_at']}: {one['terms']}",
+            f"{one['proposed_by']}: {one['reason']}; until {one['expires_at']}: {one['terms']}{_outcome(one)}",
         )
         for one in found
     )
+
+
+def _outcome(approval: dict[str, Any]) -> str:
+    """Return what carrying it out came to, which is answered to who approved it."""
+    return f" -> {approval['outcome']}" if approval.get("outcome") else ""
 
 
 def words(*parts: object) -> str:
