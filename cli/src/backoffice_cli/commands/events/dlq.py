@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,9 @@ from backoffice_cli.commands.events.handling import (
     proposed,
     redriven,
     report,
+    require_each,
+    require_none_refused,
+    shown,
 )
 from backoffice_cli.commands.options import AsJson, StateFolder
 from backoffice_cli.commands.owners import DryRun, Owners, Person, Role, Service, Since, Why, iso
@@ -53,6 +57,8 @@ def dlq(context: typer.Context, state: StateFolder, service: Service = None, as_
     """
     if context.invoked_subcommand is None:
         list_(state, service, as_json=as_json)
+    else:
+        _require_none_before_the_command(context)
 
 
 @app.command("list")
@@ -157,7 +163,7 @@ def redrive(  # noqa: PLR0917  each is an option of the command
     """Hand dead letters to their consumer again, with the events parked behind them, in order.
 
     Each is a transaction of its own: what is done twice, or by two people at once, has one effect. Exit code 1 when one
-    was refused again, or waits for an older one.
+    was refused again, or waits for an older one, or the next event behind one was refused.
 
     Example: `backoffice events dlq redrive --service ledger --failure "is closed" --reason "account is open" --dry-run`
     """
@@ -165,8 +171,8 @@ def redrive(  # noqa: PLR0917  each is an option of the command
     with failures():
         owners = Owners(Platform.running(state.resolve()), service, role, person)
         chosen = chosen_ids(owners, ids, filters, limit)
-        handled = redriven(owners, chosen, reason, dry_run=dry_run)
-    report(handled, as_json=as_json, dry_run=dry_run)
+        doing = redriven(owners, chosen, reason, dry_run=dry_run)
+        require_none_refused(shown(doing, partial(report, as_json=as_json, dry_run=dry_run)))
 
 
 @app.command("discard")
@@ -191,7 +197,8 @@ def discard(  # noqa: PLR0917  each is an option of the command
     """Propose to give dead letters up: another person approves, `backoffice approvals approve`.
 
     They stay on record, never take effect, and the events parked behind them go on. Without ids at least one criterion
-    is needed. Exit code 1 when one could not be discarded.
+    is needed. Exit code 1 when one could not be discarded, such as one that is open no more, or when a dry run saw the
+    next event behind one refused.
 
     Example: `backoffice events dlq discard --service trade-capture --failure "not JSON" --reason "garbage from a test"`
     """
@@ -201,11 +208,25 @@ def discard(  # noqa: PLR0917  each is an option of the command
     with failures():
         owners = Owners(Platform.running(state.resolve()), service, role, person)
         chosen = chosen_ids(owners, ids, filters, limit)
-        found = (discarded_on_trial if dry_run else proposed)(owners, chosen, reason)
-    if dry_run:
-        report(found, as_json=as_json, dry_run=True)
-    else:
-        show_approvals(found, as_json=as_json)
+        if dry_run:
+            trial = discarded_on_trial(owners, chosen, reason)
+            handled = shown(trial, partial(report, as_json=as_json, dry_run=True))
+            require_each(chosen, (each["id"] for each in handled))
+            require_none_refused(handled)
+        else:
+            made = shown(proposed(owners, chosen, reason), partial(show_approvals, as_json=as_json))
+            require_each(chosen, (one for each in made for one in each["terms"]["ids"]))
+
+
+def _require_none_before_the_command(context: typer.Context) -> None:
+    """Refuse options of the list where a command follows, which would act without them, on more than was meant."""
+    for option in context.command.params:
+        source = context.get_parameter_source(str(option.name))
+        if source is not None and source.name == "COMMANDLINE":
+            name = option.opts[0]
+            raise typer.BadParameter(
+                f"{name} goes behind the command: dlq {context.invoked_subcommand} {name} …"
+            )
 
 
 def _parts(letter: dict[str, Any]) -> Iterator[tuple[str, str]]:
