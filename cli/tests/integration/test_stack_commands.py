@@ -1,5 +1,6 @@
 """The commands against a running stack: what they print, and how they end."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from aiokafka import AIOKafkaProducer
 from typer.testing import CliRunner, Result
 
 from backoffice_cli.console import Exit
@@ -189,6 +191,31 @@ def test_tail_from_an_offset_of_a_partition_begins_there(up: Path) -> None:
     place = ("--partition", str(last["partition"]), "--offset", str(last["offset"]))
     result = call(up, "events", "tail", "frontoffice.*", "--no-follow", "--json", *place)
     assert [json.loads(line)["offset"] for line in result.stdout.splitlines()] == [last["offset"]]
+
+
+async def send_in_transactions(platform: Stack) -> None:
+    """Send one record in a transaction that is taken back, and one in a transaction that holds."""
+    servers = platform.bootstrap_servers
+    async with AIOKafkaProducer(bootstrap_servers=servers, transactional_id="a test") as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait("frontoffice.trades.v1", b"{}", key=b"taken:back")
+        await producer.abort_transaction()
+        async with producer.transaction():
+            await producer.send_and_wait("frontoffice.trades.v1", b"{}", key=b"it:holds")
+
+
+def test_tail_does_not_show_what_its_sender_took_back(up: Path) -> None:
+    asyncio.run(send_in_transactions(Stack.running(up)))
+    result = call(up, "events", "tail", "frontoffice.*", "--no-follow", "--json")
+    keys = {json.loads(line)["key"] for line in result.stdout.splitlines()}
+    assert "it:holds" in keys
+    assert "taken:back" not in keys
+
+
+def test_tail_since_long_ago_shows_what_is_there(up: Path) -> None:
+    assert call(up, "publish", "-", stdin=json.dumps(BUST)).exit_code == Exit.OK
+    result = call(up, "events", "tail", "frontoffice.*", "--no-follow", "--since", "30000d", "--json")
+    assert result.stdout == call(up, "events", "tail", "frontoffice.*", "--no-follow", "--json").stdout != ""
 
 
 def test_tail_since_a_time_that_is_still_to_come_shows_nothing(up: Path) -> None:

@@ -68,10 +68,12 @@ def moment(since: str | None) -> datetime | None:
     """Return the time that a person gave: ISO 8601, UTC unless it says otherwise, or a span before now."""
     if since is None:
         return None
-    if since[:-1].isdigit() and since[-1] in _UNITS:
-        return datetime.now(UTC) - timedelta(**{_UNITS[since[-1]]: int(since[:-1])})
     try:
+        if since[:-1].isdecimal() and since[-1] in _UNITS:
+            return datetime.now(UTC) - timedelta(**{_UNITS[since[-1]]: int(since[:-1])})
         given = datetime.fromisoformat(since)
+    except OverflowError:
+        raise typer.BadParameter(f"{since!r} goes back to before all calendars") from None
     except ValueError:
         raise typer.BadParameter(f"{since!r} is no time: give 2024-06-03T09:30:00Z, or 30m, 2h, 1d") from None
     return given if given.tzinfo else given.replace(tzinfo=UTC)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ import typer
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from rich.text import Text
 
 from backoffice_cli.commands.options import AsJson, StateFolder
 from backoffice_cli.commands.owners import Since, moment
@@ -101,7 +103,11 @@ async def _tail(
 async def _read(
     brokers: Brokers, patterns: list[str], *, start: Start, partition: int | None, follow: bool
 ) -> AsyncIterator[Record]:
-    consumer = KafkaConsumer(**brokers.options(), enable_auto_commit=False)
+    consumer = KafkaConsumer(
+        **brokers.options(),
+        enable_auto_commit=False,
+        isolation_level="read_committed",  # as the services: what a transaction took back never travelled
+    )
     try:
         places = await _places(brokers, patterns, partition)
         await consumer.start()
@@ -122,12 +128,12 @@ async def _read(
 async def _seek(consumer: Any, places: list[TopicPartition], start: Start) -> None:
     """Go to where the reading starts; an offset that a partition does not hold means its nearest end."""
     beginnings, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-    since = start.since and round(start.since.timestamp() * 1000)
-    found = await consumer.offsets_for_times(dict.fromkeys(places, since)) if since else {}
+    since = None if start.since is None else max(0, round(start.since.timestamp() * 1000))
+    found = {} if since is None else await consumer.offsets_for_times(dict.fromkeys(places, since))
     for place in places:
         if start.offset is not None:
             consumer.seek(place, min(max(start.offset, beginnings[place]), ends[place]))
-        elif since:
+        elif since is not None:
             consumer.seek(place, found[place].offset if found[place] else ends[place])
         else:
             consumer.seek(place, beginnings[place] if start.from_beginning else ends[place])
@@ -158,7 +164,8 @@ async def _places(brokers: Brokers, patterns: list[str], partition: int | None) 
 
 def readable(record: Record) -> dict[str, Any]:
     """Return a record as one JSON-ready document; `error` says why it could not be decoded, null when it could."""
-    headers = {name: value.decode(errors="replace") for name, value in record.headers}
+    # Kafka has headers without a value, whatever aiokafka says of their type.
+    headers = {name: value.decode(errors="replace") for name, value in record.headers if value is not None}
     try:
         decode(record)
         error = None
@@ -179,10 +186,11 @@ def readable(record: Record) -> dict[str, Any]:
 
 
 def _value(value: bytes | None) -> Any:
+    """Return a value as JSON has it, else as its text, else in base64."""
     if value is None:
         return None
     try:
-        return json.loads(value)
+        return json.loads(value, parse_constant=_number, parse_float=_number)
     except (ValueError, RecursionError):
         pass
     try:
@@ -191,14 +199,21 @@ def _value(value: bytes | None) -> Any:
         return base64.b64encode(value).decode()
 
 
+def _number(text: str) -> float:
+    """Return a number. Raises ValueError for what JSON cannot say of it again: NaN, Infinity, 1e999."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
 def _print(event: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(event))
         return
     place = f"{event['topic']}/{event['partition']}@{event['offset']}"
-    console.print(
-        f"[bold]{event['type']}[/bold] [cyan]{event['key']}[/cyan] {event['time']} {place}", highlight=False
-    )
+    named = (str(event["type"]), "bold"), " ", (str(event["key"]), "cyan")
+    console.print(Text.assemble(*named, f" {event['time']} {place}"), highlight=False)
     if event["error"]:
         console.print(f"  {event['error']}", style="red", markup=False)
     console.print(f"  {json.dumps(event['data'])}", markup=False, highlight=False, soft_wrap=True)
