@@ -228,7 +228,9 @@ def test_a_time_that_is_none_is_wrong_usage(up: Path) -> None:
 
 
 def test_lag_of_a_group_that_is_not_there_ends_with_1(up: Path) -> None:
-    assert call(up, "events", "lag", "--group", "nobody.*").exit_code == Exit.FAILED
+    result = call(up, "events", "lag", "--group", "nobody.*", "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (Exit.FAILED, [])
+    assert "No group matches" in result.stderr
 
 
 def test_a_discard_without_criterion_is_wrong_usage(up: Path) -> None:

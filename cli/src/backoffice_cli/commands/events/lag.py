@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from backoffice_cli.commands.options import AsJson, StateFolder
 from backoffice_cli.commands.tables import age, show_rows
-from backoffice_cli.console import Exit, console, failures, print_json
+from backoffice_cli.console import Exit, console, failures, print_json, progress
 from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError
 from backoffice_events.brokers import Brokers
@@ -54,7 +54,7 @@ def lag(
                 break
             time.sleep(SECONDS_BETWEEN)
     if not found:
-        console.print("No group matches.")
+        progress.print("No group matches.")
         raise typer.Exit(Exit.FAILED)
 
 
