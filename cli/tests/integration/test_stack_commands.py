@@ -150,6 +150,24 @@ def test_good_lines_are_published_and_bad_ones_named(up: Path) -> None:
     assert [refused["line"] for refused in answer["refused"]] == [2, 3]
 
 
+@pytest.mark.parametrize(
+    ("options", "line", "reason"),
+    [
+        (("--source", ""), BUST, "header ce_source is missing"),
+        (("--source", "urn:" + "x" * 252), BUST, "header ce_source is longer than 255 bytes"),
+        ((), {**BUST, "id": "i" * 256}, "header ce_id is longer than 255 bytes"),
+        ((), {**BUST, "id": "a\0b"}, "header ce_id holds a NUL character"),
+    ],
+)
+def test_what_no_consumer_would_take_is_not_published(
+    up: Path, options: tuple[str, ...], line: dict[str, Any], reason: str
+) -> None:
+    result = call(up, "publish", "-", "--json", *options, stdin=json.dumps(line))
+    answer = json.loads(result.stdout)
+    assert (result.exit_code, answer["published"]) == (Exit.FAILED, 0)
+    assert reason in answer["refused"][0]["reason"]
+
+
 def test_tail_shows_what_was_published_with_its_id_and_key(up: Path) -> None:
     assert call(up, "publish", "-", stdin=json.dumps(BUST)).exit_code == Exit.OK
     result = call(up, "events", "tail", "frontoffice.*", "--no-follow", "--key", "eq:T1", "-n", "1", "--json")

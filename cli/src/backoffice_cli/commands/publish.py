@@ -20,7 +20,7 @@ from backoffice_cli.platform import Platform
 from backoffice_cli.stack.errors import StackError
 from backoffice_cli.traces.publishing import FirstOnes, publication_traced
 from backoffice_events.brokers import Brokers
-from backoffice_events.publisher import Publisher
+from backoffice_events.publisher import Publisher, readable
 
 CHUNK = 1000
 SHOWN = 20
@@ -70,7 +70,9 @@ async def _publish(lines: Iterable[bytes], brokers: Brokers, source: str) -> dic
     columns = (TextColumn("publishing"), BarColumn(), MofNCompleteColumn())
     try:
         async with Publisher(brokers=brokers, source=source) as publisher:
-            found = records(lines, lambda event, event_id: publisher.record(event, event_id=event_id))
+            found = records(
+                lines, lambda event, event_id: readable(publisher.record(event, event_id=event_id))
+            )
             with Progress(*columns, console=progress, transient=True) as bar:
                 task = bar.add_task("publishing", total=None)
                 while chunk := list(islice(found, CHUNK)):

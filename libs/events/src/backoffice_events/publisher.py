@@ -41,14 +41,14 @@ class Publisher:
     async def publish(self, event: Event, *, event_id: str | None = None) -> str:
         """Publish one event and return its id. event_id: the former one when this is a resend."""
         event_id = event_id or new_id()
-        await self.send([_readable(self.record(event, event_id=event_id))])
+        await self.send([readable(self.record(event, event_id=event_id))])
         return event_id
 
     async def publish_many(self, events: Sequence[Event]) -> list[str]:
         """Publish events in order (per key) and return their ids; far cheaper each than `publish`."""
         ids = [new_id() for _ in events]
         records = [self.record(event, event_id=event_id) for event, event_id in zip(events, ids, strict=True)]
-        await self.send([_readable(record) for record in records])
+        await self.send([readable(record) for record in records])
         return ids
 
     def record(self, event: Event, *, event_id: str) -> Record:
@@ -94,8 +94,11 @@ class Publisher:
         await self._sender.stop()
 
 
-def _readable(record: Record) -> Record:
-    """Return a record that every consumer can read. Contracts are not checked when an event is made: here they are."""
+def readable(record: Record) -> Record:
+    """Return a record that every consumer can read. Raises ValueError for another.
+
+    Contracts are not checked when an event is made: here they are.
+    """
     try:
         decode(record)
     except UndecodableError as error:
