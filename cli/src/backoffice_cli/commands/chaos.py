@@ -21,6 +21,7 @@ from backoffice_cli.stack.errors import StackError
 
 _TRADES_A_SECOND = 125
 _LEAST_SECONDS = 4.0
+_SO = "Write them so: 1-20 or 3,7,30-40."
 
 
 def chaos(  # noqa: PLR0917  each is an option of the command
@@ -60,18 +61,20 @@ def chaos(  # noqa: PLR0917  each is an option of the command
         console.print("\n".join(FAULTS), highlight=False)
         return
     if summary:
-        sys.stdout.writelines(f"{line}\n" for line in markdown(read(summary)))
+        with failures():
+            sys.stdout.writelines(f"{line}\n" for line in markdown(read(summary)))
         return
     end_as_by_interrupt()
     topology = bad_weather(brokers)
     shape = shape_of(topology)
     with failures():
         chosen = named(_names(faults, shape), shape)
-        wanted_seeds = _numbers(seeds) if seeds else [seed]
+        wanted_seeds = [seed] if seeds is None else _numbers(seeds)
         published = duration or max(_LEAST_SECONDS, trades / _TRADES_A_SECOND)
         if jobs > 1:
             options = [f"--trades={trades}", f"--duration={published}", f"--brokers={brokers}"]
-            options += [*([f"--faults={faults}"] if faults else []), *(["--json"] if as_json else [])]
+            options += [f"--faults={faults}"] if faults else []
+            options += [*(["--keep"] if keep else []), *(["--json"] if as_json else [])]
             if not side_by_side(jobs, wanted_seeds, state.resolve() / "chaos", options):
                 raise typer.Exit(Exit.FAILED)
             return
@@ -126,6 +129,8 @@ def _numbers(text: str) -> list[int]:
     for part in text.split(","):
         first, _, last = part.partition("-")
         if not first.isdecimal() or not (last.isdecimal() or part == first):
-            raise StackError(f"{part} is no seed and no range of seeds.", "Write them so: 1-20 or 3,7,30-40.")
+            raise StackError(f"{part!r} is no seed and no range of seeds.", _SO)
+        if int(last or first) < int(first):
+            raise StackError(f"{part} goes backwards: no seed is in it.", _SO)
         numbers.extend(range(int(first), int(last or first) + 1))
     return numbers
