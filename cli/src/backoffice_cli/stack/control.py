@@ -170,12 +170,16 @@ def _gone(folder: Path, seconds: float) -> bool:
 
 
 def delete_data(folder: Path) -> None:
-    """Remove what the stack keeps: topics, databases, passwords, logs. The stack must be down."""
+    """Remove what the stack keeps: topics, databases, passwords, logs, what was seen of its audit logs.
+
+    The stack must be down.
+    """
     if supervisor_pid(folder) is not None:
         raise StackError("The stack is running.", "First: backoffice down")
     for place in data_folders(folder / "postgres"):
         disk.unmount(place)
-    for place in (*data_folders(folder / "postgres"), folder / "kafka", folder / "issuer", folder / "logs"):
+    named = (folder / name for name in ("kafka", "issuer", "logs", "audit"))
+    for place in (*data_folders(folder / "postgres"), *named):
         shutil.rmtree(place, ignore_errors=True)
     for name in (
         "plan.json",
