@@ -50,7 +50,7 @@ def test_the_result_is_taken_as_one_figure_for_each_kind(collector: tuple[str, l
     push(RESULT, f"{endpoint}/")
     [resource] = ExportMetricsServiceRequest.FromString(taken[0]).resource_metrics
     assert "backoffice" in str(resource.resource.attributes)
-    sent = {metric.name: metric.gauge.data_points for metric in resource.scope_metrics[0].metrics}
+    sent = {each.name: each.gauge.data_points for scope in resource.scope_metrics for each in scope.metrics}
     found = {
         point.attributes[0].value.string_value: point.as_int
         for point in sent["backoffice.reconcile.findings"]
