@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 import simulators  # noqa: F401  before pytest takes the folder of that name for the package
 from backoffice_cli.stack.testing import Migrated, PostgresServer, shared_server
@@ -19,6 +20,12 @@ OWNER = "BACKOFFICE_OWNER_PID"  # a stack that a test starts ends with the sessi
 
 
 KINDS = ("unit", "integration", "e2e", "upgrade")
+
+# On a machine that is busy an example may take any time, and so may drawing it: neither is a failure.
+settings.register_profile(
+    "any-time", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any-time")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

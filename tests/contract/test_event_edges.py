@@ -354,7 +354,6 @@ def try_out(delivery: Delivery, contract: type[Event], runner: asyncio.Runner) -
 
     @settings(
         max_examples=math.ceil(CASES / IN_A_BATCH),
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate],

@@ -86,7 +86,6 @@ def try_out(operation: Operation, cases: int) -> int:
 
     @settings(
         max_examples=cases,
-        deadline=None,
         derandomize="BACKOFFICE_FUZZ_CASES" not in os.environ,
         database=None,
         suppress_health_check=list(HealthCheck),

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
@@ -244,7 +244,6 @@ VERSIONS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(VERSIONS, st.booleans(), st.randoms(use_true_random=False))
 def test_the_versions_of_a_trade_may_come_in_any_order(
     changes: list[dict[str, Any]], cancel: bool, draw: Any
@@ -266,7 +265,6 @@ def test_the_versions_of_a_trade_may_come_in_any_order(
     assert set(found.fates.values()) == {Fate.TAKEN}
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 5)), min_size=1, max_size=20), st.data())
 def test_executions_may_interleave_in_any_way(said: list[tuple[int, int]], data: st.DataObject) -> None:
     """Only the order within an execution matters."""
@@ -319,7 +317,6 @@ def test_a_trade_is_confirmed_by_what_agrees_within_tolerance() -> None:
     assert agreement(terms, [strangers, confirmation(terms)]) == CONFIRMED
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 4), st.sampled_from([ZERO, Decimal(5)])), max_size=6),
     st.randoms(use_true_random=False),
@@ -361,7 +358,6 @@ def instructions(draw: st.DrawFn) -> list[Settled]:
     return made
 
 
-@settings(deadline=None)
 @given(
     st.one_of(st.none(), st.sampled_from(Side)),
     instructions(),
@@ -398,7 +394,6 @@ def test_the_books_of_a_purchase_that_settled_in_part_and_fails_for_the_rest() -
     assert books.positions == {("BOOK", "SHARE"): (Decimal(10), Decimal(4), ZERO, Decimal(6))}
 
 
-@settings(deadline=None)
 @given(st.decimals(min_value=0, max_value=10**12, allow_nan=False, allow_infinity=False, places=6))
 def test_rounding_is_half_up_and_never_off_by_more_than_half_a_unit(amount: Decimal) -> None:
     assert abs(rounded(amount, "USD") - amount) <= Decimal("0.005")

@@ -304,14 +304,14 @@ def scripts(draw: st.DrawFn) -> list[Act]:
     return script
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(scripts())
 def test_the_same_script_is_told_the_same_way(script: list[Act]) -> None:
     one, other = csd(**FAULTY), csd(**FAULTY)
     assert [perform(one, act) for act in script] == [perform(other, act) for act in script]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(scripts(), st.data())
 def test_a_restart_loses_nothing_and_says_nothing_twice_even_with_other_rates(
     script: list[Act], data: st.DataObject

@@ -181,7 +181,7 @@ class _Known:
 STEPS = st.lists(st.tuples(st.sampled_from(("judge", "cancel")), st.integers(1, 5)), max_size=12)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_in_whatever_order_versions_come_decisions_rise_and_never_follow_a_cancellation(
     make_trade: MakeTrade, employee: Employee, steps: list[tuple[str, int]]

@@ -103,7 +103,7 @@ def wanted_version(trades: Sequence[Any], decisions: Sequence[Any]) -> int | Non
     return last.version if agreed and cleared and not cancelled else None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(histories(), st.data())
 def test_any_interleaving_ends_in_the_same_state_with_at_most_one_live_instruction(
     history: tuple[list[Event], list[Event]], data: st.DataObject
@@ -134,7 +134,7 @@ def test_any_interleaving_ends_in_the_same_state_with_at_most_one_live_instructi
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(histories(), st.data())
 def test_every_fact_heard_twice_changes_nothing(
     history: tuple[list[Event], list[Event]], data: st.DataObject
@@ -173,7 +173,7 @@ STATUSES = [
 ]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(STATUSES), max_size=8))
 def test_no_sequence_of_statuses_settles_anything(statuses: list[str]) -> None:
     world = instructed()
@@ -227,7 +227,7 @@ def parts_of(cuts: Sequence[int], rounding: str = ROUND_HALF_UP) -> list[Confirm
     return parts
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.integers(1, 99), max_size=30), st.sampled_from(ROUNDINGS), st.data())
 def test_parts_sum_to_the_instruction_however_they_are_rounded_and_whatever_is_repeated(
     cuts: list[int], rounding: str, data: st.DataObject
@@ -274,7 +274,7 @@ def tampered(draw: st.DrawFn, part: Confirmation) -> Confirmation:
     return replace(part, **{name: otherwise[name]})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.integers(1, 99), max_size=4), st.data())
 def test_a_confirmation_with_any_field_tampered_with_is_refused(cuts: list[int], data: st.DataObject) -> None:
     (instruction,) = instructed().case.settlement.instructions
@@ -292,7 +292,7 @@ def test_a_confirmation_with_any_field_tampered_with_is_refused(cuts: list[int],
     assert instruction.settled
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.integers(1, 99), min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_parts_out_of_order_never_settle_more_than_the_whole(cuts: list[int], random: Any) -> None:
     (instruction,) = instructed().case.settlement.instructions
