@@ -46,6 +46,18 @@ def invocations(text: str) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_block_for_a_shell_is_read(document: Path) -> None:
+    written = re.findall(r"^[ >]*```+ *(?:(?:ba|z)?sh|shell|console)\b", document.read_text(), re.MULTILINE)
+    assert len(blocks(document)) == len(written)
+
+
+def test_the_commands_in_a_block_are_read() -> None:
+    shown = [words for block in blocks(ROOT / "README.md") for words in invocations(block)]
+    assert ["up", "--simulators"] in shown
+    assert ["down"] in shown
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_command_that_a_document_shows_exists_with_its_options(document: Path) -> None:
     for words in invocations("\n".join(blocks(document))):
         path = next((known for known in KNOWN if tuple(words[: len(known)]) == known), None)

@@ -40,6 +40,10 @@ class Ledger:
         lines = [line for journal in self.journals for line in journal.lines if line.account == account]
         return sum((line.amount for line in lines), Decimal(0))
 
+    def balances(self) -> dict[str, Decimal]:
+        accounts = {line.account for journal in self.journals for line in journal.lines}
+        return {account: amount for account in accounts if (amount := self.balance(account))}
+
     def position(self) -> tuple[Decimal, ...]:
         return tuple(map(sum, zip(*(journal.movement for journal in self.journals), strict=True)))
 
@@ -77,6 +81,11 @@ def test_settlement_heard_of_before_the_trade_books_the_same(events: Any, trade:
     ledger = Ledger(trade)
     ledger.take(events.settled(trade))
     ledger.take(events.captured(trade))
+    in_order = Ledger(trade)
+    in_order.take(events.captured(trade))
+    in_order.take(events.settled(trade))
+    assert ledger.balances() == in_order.balances()
+    assert ledger.position() == in_order.position()
     assert unsettled(ledger) == 0
 
 
