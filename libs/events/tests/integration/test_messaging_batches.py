@@ -225,7 +225,7 @@ def _breaking_connections_over(number: int, until: Until) -> Callable[[Batch], A
         if not any(received.event.number == number for received in batch.events):
             return
         driver: Any = (await batch.connection.get_raw_connection()).driver_connection
-        sleeping = asyncio.ensure_future(batch.connection.execute(text("SELECT pg_sleep(5)")))
+        sleeping = asyncio.ensure_future(batch.connection.execute(text("SELECT pg_sleep(600)")))
         pid = driver.get_server_pid()
         async with batch.connection.engine.connect() as onlooker:
             await until(lambda: _is_sleeping(onlooker, pid))

@@ -265,9 +265,16 @@ async def test_a_stop_lets_the_batch_in_hand_finish(scene: Scene) -> None:
 
 
 async def test_a_broker_that_cannot_be_reached_is_waited_for(scene: Scene) -> None:
-    consumer = Consumer(scene.spec, scene.stage.transactions, Brokers("127.0.0.1:9"), ConsumerOptions())
+    pauses: list[float] = []
+
+    class Watched(Consumer):
+        async def _pause(self, seconds: float, *events: asyncio.Event) -> None:
+            pauses.append(seconds)
+            await super()._pause(seconds, *events)
+
+    consumer = Watched(scene.spec, scene.stage.transactions, Brokers("127.0.0.1:9"), ConsumerOptions())
     async with running(consumer):
-        await asyncio.sleep(0)
+        await hold(lambda: len(pauses) >= 2, scene.stage)
         assert not consumer.ready
         assert consumer.alive
 

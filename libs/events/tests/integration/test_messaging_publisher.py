@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from msgspec.structs import replace
 
 from backoffice_events.brokers import Brokers
@@ -28,7 +29,8 @@ def publisher(kafka: str) -> Publisher:
 async def test_the_example_in_the_readme_publishes_a_trade(stage: Any) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=stage.kafka)
     await admin.start()
-    await admin.create_topics([NewTopic(FRONTOFFICE_TRADES.name, FRONTOFFICE_TRADES.partitions, 1)])
+    with contextlib.suppress(TopicAlreadyExistsError):
+        await admin.create_topics([NewTopic(FRONTOFFICE_TRADES.name, FRONTOFFICE_TRADES.partitions, 1)])
     await admin.close()
     example = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     assert example is not None
