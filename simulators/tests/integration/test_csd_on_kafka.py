@@ -43,6 +43,9 @@ INSTRUCTION = (
 )
 
 
+CALENDAR = "CSD-TEST"  # the topic is the session's, and others open days of US
+
+
 def instruction(settlement_date: date) -> CsdInstructionSent:
     instruction_id = new_id().replace("-", "")
     text = INSTRUCTION.format(id=instruction_id, date=settlement_date, place="DTCYUS33XXX")
@@ -50,7 +53,9 @@ def instruction(settlement_date: date) -> CsdInstructionSent:
 
 
 def opened(day: date, version: int) -> BusinessDayOpened:
-    return BusinessDayOpened(calendar="US", business_date=day, version=version, status=BusinessDayStatus.OPEN)
+    return BusinessDayOpened(
+        calendar=CALENDAR, business_date=day, version=version, status=BusinessDayStatus.OPEN
+    )
 
 
 CYCLE = SettlementCycleChanged(
@@ -59,7 +64,7 @@ CYCLE = SettlementCycleChanged(
     effective_from=date(2024, 5, 28),
     version=1,
     days=1,
-    settlement_calendar="US",
+    settlement_calendar=CALENDAR,
     place_of_settlement="DTCYUS33XXX",
 )
 

@@ -224,7 +224,8 @@ async def test_a_limited_officer_is_told_nothing_of_other_books_trades_and_posit
     assert alone.json()["reasons"] == ["DUPLICATE"]
     assert list(alone.json()["inputs"]) == ["trade"]
     others = {trade_id for trade_id, book in held.items() if book != "EQ-1"} | {theirs.trade_id}
-    moved = {each["trade_id"] for each in listed.json()["items"]} & held.keys()
+    (moved,) = {each["trade_id"] for each in listed.json()["items"]} & others
+    assert held[moved] == "EQ-3", "decided for EQ-1 before it was moved"
     for answer in (alone, listed):
-        assert not [trade_id for trade_id in others - moved if trade_id in answer.text]
+        assert not [trade_id for trade_id in others - {moved} if trade_id in answer.text]
     assert (await client.get(f"{path}/replay")).status_code == 403

@@ -234,8 +234,8 @@ async def test_four_eyes_see_each_change_of_a_settlement_instruction(client: htt
     assert (await load(client, "settlement-instructions", SSI))["changed"] == 1
     assert (await load(client, "settlement-instructions", {**SSI, "cash_account": "C-2"}))["proposed"] == 1
     filters = {"kind": "settlement-instruction-change", "status": "PROPOSED"}
-    [waiting] = (await client.get("/approvals", params=filters)).json()["items"]
-    assert waiting["object_id"] == "549300HBJLRO8YFMI370/DTCYUS33XXX/USD"
+    proposed = (await client.get("/approvals", params=filters)).json()["items"]
+    [waiting] = [each for each in proposed if each["object_id"] == "549300HBJLRO8YFMI370/DTCYUS33XXX/USD"]
     approve = f"/approvals/{waiting['approval_id']}/approve"
     assert (await client.post(approve, json={})).status_code == 403
     assert (await client.post(approve, json={}, headers=CHECKER)).json()["status"] == "APPROVED"
