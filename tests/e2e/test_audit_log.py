@@ -4,7 +4,8 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +17,14 @@ from backoffice_cli.stack.plan import read_plan
 from backoffice_cli.stack.testing import execute
 
 pytestmark = pytest.mark.e2e
+PATIENCE_SECONDS = 120
+
+
+def wait_until(condition: Callable[[], Any]) -> None:
+    """Return once a condition holds that asks the platform each time, which takes its while."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen"
 
 
 def call(platform: Platform, *arguments: str) -> tuple[int, Any]:
@@ -32,10 +41,14 @@ def audit(platform: Platform, *arguments: str) -> tuple[int, Any]:
 
 def verified(platform: Platform) -> dict[str, Any]:
     """Return what `audit verify` says of each service once everything is sealed."""
-    while True:
-        _, found = audit(platform, "verify", "--json")
-        if not any(each["unsealed"] for each in found):
-            return {each["service"]: each for each in found}
+    found: list[dict[str, Any]] = []
+
+    def sealed() -> bool:
+        found[:] = audit(platform, "verify", "--json")[1]
+        return not any(each["unsealed"] for each in found)
+
+    wait_until(sealed)
+    return {each["service"]: each for each in found}
 
 
 async def as_superuser(platform: Platform, database: str, *statements: str) -> None:
@@ -91,8 +104,8 @@ def open_letters(platform: Stack) -> list[Any]:
 
 def test_a_dead_letter_is_discarded_by_two_people(platform: Stack) -> None:
     asyncio.run(send_garbage(platform))
-    while not (letters := open_letters(platform)):
-        pass
+    wait_until(lambda: open_letters(platform))
+    letters = open_letters(platform)
     why = ("--reason", "garbage from a test", "--json")
     _, tried = call(platform, "events", "dlq", "discard", letters[0]["id"], *why, "--dry-run")
     assert [each["result"] for each in tried] == ["discarded"]

@@ -14,6 +14,7 @@ from backoffice_chassis.testing import app_for, as_caller, client_for
 
 pytestmark = pytest.mark.integration
 
+PATIENCE_SECONDS = 60
 NOTE = {"title": "x", "amount": "1"}
 WAITING = """
     SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
@@ -30,6 +31,13 @@ async def bounded(sample: Service, **bounds: int) -> AsyncIterator[httpx.AsyncCl
         yield client
 
 
+async def until_waiting(watcher: asyncpg.Connection, count: int = 1) -> None:
+    """Return once so many sessions of the database wait for a lock."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await watcher.fetchval(WAITING) < count:
+            await watcher.execute("SELECT pg_sleep(0.01)")
+
+
 async def test_a_full_process_turns_requests_away_and_serves_again_once_it_has_room(sample: Service) -> None:
     url = sample.settings.database_url.replace("+asyncpg", "")
     holder, watcher = await asyncpg.connect(url), await asyncpg.connect(url)
@@ -41,9 +49,7 @@ async def test_a_full_process_turns_requests_away_and_serves_again_once_it_has_r
         change = {"json": NOTE, "headers": {"If-Match": '"1"'}}
         waiting = [asyncio.create_task(client.put(f"/notes/{note}", **change)) for _ in range(2)]
         try:
-            blocked = 0
-            while blocked < len(waiting):
-                blocked = await watcher.fetchval(WAITING)
+            await until_waiting(watcher, len(waiting))
             turned_away = await client.get("/notes")
             assert turned_away.status_code == 503
             assert turned_away.json()["type"] == "/problems/overloaded"
@@ -76,8 +82,7 @@ async def test_a_report_may_take_longer_than_other_requests(sample: Service) -> 
     async with bounded(sample, request_timeout_seconds=1) as client:
         async with locked_notes(sample) as watcher:
             report = asyncio.create_task(client.get("/note-totals"))
-            while not await watcher.fetchval(WAITING):
-                pass
+            await until_waiting(watcher)
             answer = await client.get("/notes")
             assert (answer.status_code, answer.json()["type"]) == (503, "/problems/request-timeout")
             assert not report.done()
@@ -90,8 +95,7 @@ async def test_a_report_is_bounded_too_and_leaves_other_requests_their_connectio
         locked_notes(sample) as watcher,
     ):
         reports = [asyncio.create_task(client.get("/note-totals")) for _ in range(2)]
-        while not await watcher.fetchval(WAITING):
-            pass
+        await until_waiting(watcher)
         assert (await client.get("/readyz")).status_code == 200
         assert {(await report).status_code for report in reports} == {503}
 
