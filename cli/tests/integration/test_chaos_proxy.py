@@ -1,38 +1,59 @@
 """The proxy between the platform's processes really makes the network bad, and good again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import pytest
 
 from backoffice_cli.chaos.proxy import GOOD, Condition, Direction, Link, Passage
-from backoffice_cli.stack.ports import LOOPBACK, draw_ports
+from backoffice_cli.stack.ports import LOOPBACK, draw_ports, reserve_ports
 
 pytestmark = pytest.mark.integration
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 20
 A_MOMENT = 0.2
+FOR_EVER = 600
 
 
 class Echo:
-    """A server that answers with what it is told, and keeps it. ended: connections that the client closed."""
+    """A server that answers with what it is told, and keeps it.
+
+    hears: something was said. answers: whether it does now. ended: connections that the client closed.
+    """
 
     def __init__(self) -> None:
         self.heard = b""
+        self.hears = asyncio.Event()
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.ended = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(65_536):
                 self.heard += data
+                self.hears.set()
+                await self.answers.wait()
                 writer.write(data)
                 await writer.drain()
         except ConnectionError:
             pass
         self.ended.set()
         writer.close()
+
+
+@contextmanager
+def held_port() -> Iterator[int]:
+    """Yield a port that nobody else is given; a server of ours can listen on it."""
+    holders = reserve_ports([0])
+    try:
+        yield holders[0].getsockname()[1] if holders else draw_ports(1)[0]
+    finally:
+        for holder in holders:
+            holder.close()
 
 
 @pytest.fixture
@@ -43,13 +64,13 @@ async def echo() -> Echo:
 @pytest.fixture
 async def link(echo: Echo) -> AsyncIterator[Link]:
     """Return an open link to an echo server."""
-    port, target = draw_ports(2)
-    server = await asyncio.start_server(echo.serve, LOOPBACK, target)
-    made = Link(port, target)
-    await made.impose(GOOD)
-    yield made
-    await made.impose(GOOD)
-    await made.close()
+    server = await asyncio.start_server(echo.serve, LOOPBACK, 0)
+    with held_port() as port:
+        made = Link(port, server.sockets[0].getsockname()[1])
+        await made.impose(GOOD)
+        yield made
+        await made.impose(GOOD)
+        await made.close()
     server.close()
 
 
@@ -79,14 +100,27 @@ async def test_bytes_pass_unchanged_and_in_order_however_late_each_piece_is(link
     writer.close()
 
 
-async def test_latency_holds_each_way(link: Link) -> None:
+@pytest.mark.parametrize("direction", [Direction.BOTH, Direction.REQUESTS])
+async def test_latency_holds_for_requests(link: Link, echo: Echo, direction: Direction) -> None:
     reader, writer = await connected(link)
-    await link.impose(Condition(latency=0.1))
-    loop = asyncio.get_running_loop()
-    began = loop.time()
+    await link.impose(Condition(latency=FOR_EVER, direction=direction))
     writer.write(b"ping")
-    await soon(reader.readexactly(4))
-    assert loop.time() - began >= 0.2
+    assert await is_silent(reader)
+    assert echo.heard == b""
+    assert link.cut() == 1
+    writer.close()
+
+
+@pytest.mark.parametrize("direction", [Direction.BOTH, Direction.ANSWERS])
+async def test_latency_holds_for_answers(link: Link, echo: Echo, direction: Direction) -> None:
+    reader, writer = await connected(link)
+    echo.answers.clear()
+    writer.write(b"ping")
+    await soon(echo.hears.wait())
+    await link.impose(Condition(latency=FOR_EVER, direction=direction))
+    echo.answers.set()
+    assert await is_silent(reader)
+    assert link.cut() == 1
     writer.close()
 
 
@@ -127,8 +161,9 @@ async def test_one_direction_alone_can_be_held(link: Link, echo: Echo) -> None:
     reader, writer = await connected(link)
     await link.impose(Condition(Passage.HELD, direction=Direction.ANSWERS))
     writer.write(b"ping")
-    assert await is_silent(reader)
+    await soon(echo.hears.wait())
     assert echo.heard == b"ping"
+    assert await is_silent(reader)
     await link.impose(GOOD)
     assert await soon(reader.readexactly(4)) == b"ping"
     writer.close()
@@ -183,10 +218,10 @@ async def test_the_client_of_a_lost_connection_hears_nothing_more_and_new_ones_p
 
 
 async def test_a_server_that_is_away_is_a_reset_for_the_client() -> None:
-    port, nobody = draw_ports(2)
-    lonely = Link(port, nobody)
-    await lonely.impose(GOOD)
-    reader, _ = await connected(lonely)
-    with pytest.raises(ConnectionResetError):
-        await soon(reader.read())
-    await lonely.close()
+    with held_port() as port, held_port() as nobody:
+        lonely = Link(port, nobody)
+        await lonely.impose(GOOD)
+        reader, _ = await connected(lonely)
+        with pytest.raises(ConnectionResetError):
+            await soon(reader.read())
+        await lonely.close()
