@@ -35,11 +35,11 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def is_ready_again(stack_folder: Path, name: str) -> bool:
+def is_ready_again(stack_folder: Path, name: str, before: State) -> bool:
     state = read_state(stack_folder)
     return (
         state is not None
-        and state.components[name].restarts > 0
+        and state.components[name].restarts > before.components[name].restarts
         and state.components[name].phase is Phase.READY
     )
 
@@ -54,10 +54,14 @@ def test_a_second_start_joins_what_runs(stack_folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["postgres", "kafka"])
 def test_a_killed_server_is_started_again(stack_folder: Path, name: str) -> None:
-    pid = up(stack_folder).components[name].pid
+    before = up(stack_folder)
+    pid = before.components[name].pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: is_ready_again(stack_folder, name))
+    wait_until(lambda: is_ready_again(stack_folder, name, before))
+    after = read_state(stack_folder)
+    assert after is not None
+    assert after.components[name].pid != pid
     assert describe(stack_folder)["phase"] == Phase.READY
 
 
@@ -73,12 +77,13 @@ def test_nobody_takes_the_port_of_a_server_that_is_down(stack_folder: Path) -> N
     with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
         stranger.bind((LOOPBACK, port))
     holds.let_go(stack_folder, "kafka")
-    wait_until(lambda: is_ready_again(stack_folder, "kafka"))
+    wait_until(lambda: is_ready_again(stack_folder, "kafka", state))
 
 
 def test_a_server_that_cannot_be_started_for_now_is_tried_until_it_can(stack_folder: Path) -> None:
     """As on a full disk, where it cannot write down that its data are prepared."""
-    pid = up(stack_folder).components["postgres"].pid
+    before = up(stack_folder)
+    pid = before.components["postgres"].pid
     assert pid is not None
     marks = [folder / "initialised" for folder in data_folders(stack_folder / "postgres")]
     (mark,) = [mark for mark in marks if mark.exists()]
@@ -90,7 +95,7 @@ def test_a_server_that_cannot_be_started_for_now_is_tried_until_it_can(stack_fol
     (mark / "in the way").rmdir()
     mark.rmdir()
     mark.write_text(prepared)
-    wait_until(lambda: is_ready_again(stack_folder, "postgres"))
+    wait_until(lambda: is_ready_again(stack_folder, "postgres", before))
 
 
 def messages(stack_folder: Path) -> list[str]:
