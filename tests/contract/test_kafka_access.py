@@ -1,5 +1,6 @@
 """deploy/kafka/access.yaml says what contracts and declared consumers say, and lets nobody do more."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from backoffice_cli.provisioning.access import AclBinding, Operation, ResourceTy
 from backoffice_cli.stack.catalogue import SERVICES
 from backoffice_cli.stack.errors import StackError
 from backoffice_events.contracts import all_topics
+from backoffice_events.messaging.retention import INBOX_RETENTION
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]
@@ -56,6 +58,16 @@ def test_its_topics_are_those_that_contracts_travel_on() -> None:
 
 def test_what_was_published_is_kept_from_its_arrival_on_whatever_its_senders_clock_says() -> None:
     assert {each.config["message.timestamp.type"] for each in ACCESS.topics} == {"LogAppendTime"}
+
+
+def test_no_record_is_kept_for_as_long_as_inboxes_remember_it() -> None:
+    for topic in ACCESS.topics:
+        if topic.config["cleanup.policy"] == "delete":
+            a_week = (
+                604_800_000  # Kafka's own segment.ms; a segment goes when its newest record is past retention
+            )
+            longest = int(topic.config["retention.ms"]) + int(topic.config.get("segment.ms", a_week))
+            assert timedelta(milliseconds=longest) <= timedelta(days=8) < INBOX_RETENTION, topic.name
 
 
 @pytest.mark.parametrize("service", [service.name for service in SERVICES])
