@@ -14,6 +14,7 @@ import pytest
 import yaml
 from pydantic_settings import CliApp
 
+from backoffice_chassis import ServiceSettings
 from backoffice_chassis.security.tokens import WHOLE_FIRM_ROLE
 from backoffice_cli.demo.run import COUNTERPARTIES, CSD
 from backoffice_cli.flow import Switches, command_line
@@ -80,6 +81,14 @@ def test_each_service_runs_after_its_own_migrations_with_its_own_database(servic
     }
     owner = {"backoffice_database_url": f"{service.package}_owner_database_url"}
     assert secret_files(f"migrate-{service.name}") == owner
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_a_service_is_given_the_time_that_it_may_take_to_stop(service: Any) -> None:
+    consumers_and_relay = 2 * ServiceSettings.model_fields["shutdown_timeout_seconds"].default
+    kafka, database, spans = 10, 5, 5
+    given = int(PARTS[service.name]["stop_grace_period"].removesuffix("s"))
+    assert given >= consumers_and_relay + kafka + database + spans
 
 
 def test_only_provisioning_reaches_the_superuser() -> None:
