@@ -147,6 +147,7 @@ def test_a_value_that_is_wrong_or_unknown_is_refused() -> None:
         ({"settings": {"DATABASE_URL": "postgresql://u:p@h/d"}}, "DATABASE_URL"),
         ({"settings": {}}, "ISSUER_URL"),
         ({"kafka": {"bootstrapServers": ""}}, "bootstrapServers"),
+        ({"postgres": {"cloudnativepg": {"instances": 1}}}, "/postgres/cloudnativepg/instances"),
     ):
         done = helm({**values("servers-here"), **wrong})
         assert done.returncode == 1, wrong
@@ -218,6 +219,17 @@ def test_every_service_runs_as_an_api_and_a_worker_after_its_migration(case: str
     assert min(weights, key=weights.__getitem__) == "backoffice-provision" or case == "servers-here"
 
 
+def test_helm_is_told_to_wait_for_as_long_as_a_migration_may_take() -> None:
+    longest = max(
+        job["spec"]["activeDeadlineSeconds"] for job in of_kind(rendered("everything"), "Job").values()
+    )
+    told = re.findall(r"^helm upgrade .*$", (ROOT / "docs/operators.md").read_text(), re.MULTILINE)
+    assert told
+    for command in told:
+        (minutes,) = re.findall(r" --timeout (\d+)m\b", command)
+        assert int(minutes) * 60 > longest, command
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_our_pods_may_do_nothing_but_run(case: str) -> None:
     assert pods(rendered(case))
@@ -259,6 +271,41 @@ def test_an_upgrade_takes_no_pod_away_before_the_next_stands(case: str) -> None:
         assert budget["spec"]["maxUnavailable"] == 1
 
 
+@pytest.mark.parametrize("seconds", [None, 60])
+def test_a_pod_is_given_the_time_that_it_may_take_to_stop(seconds: int | None) -> None:
+    given = values("servers-here")
+    if seconds is not None:
+        given["services"] = {"ledger": {"settings": {"SHUTDOWN_TIMEOUT_SECONDS": seconds}}}
+    default = ServiceSettings.model_fields["shutdown_timeout_seconds"].default
+    consumers_and_relay, kafka, database, spans = 2 * (seconds or default), 10, 5, 5
+    deployments = of_kind(render(given)["documents"], "Deployment")
+    for part in ("api", "worker"):
+        grace = pod(deployments[f"backoffice-ledger-{part}"])["spec"]["terminationGracePeriodSeconds"]
+        assert grace >= consumers_and_relay + kafka + database + spans
+    assert pod(deployments["backoffice-hr-api"])["spec"]["terminationGracePeriodSeconds"] == 45
+
+
+def test_what_holds_data_outlives_the_release_and_a_value_that_is_switched_off() -> None:
+    documents = rendered("everything")
+    for kind in ("Cluster", "Kafka", "KafkaNodePool", "KafkaTopic"):
+        assert of_kind(documents, kind)
+        for name, each in of_kind(documents, kind).items():
+            assert each["metadata"].get("annotations", {}).get("helm.sh/resource-policy") == "keep", name
+
+
+def test_the_database_takes_every_connection_that_pods_may_hold() -> None:
+    given = values("everything")
+    assert helm(given).returncode == 0
+    given["services"]["ledger"]["api"]["maxReplicas"] = 30
+    refused = helm(given)
+    assert refused.returncode == 1
+    assert "max_connections" in refused.stderr
+    given["postgres"]["cloudnativepg"]["parameters"] = {"max_connections": "1000"}
+    assert helm(given).returncode == 0
+    smaller = values("everything") | {"settings": {**given["settings"], "DATABASE_POOL_SIZE": 40}}
+    assert "max_connections" in helm(smaller).stderr
+
+
 def test_apis_scale_by_cpu_and_workers_by_the_lag_of_their_own_groups() -> None:
     documents = rendered("everything")
     assert of_kind(documents, "HorizontalPodAutoscaler").keys() == {
@@ -284,10 +331,42 @@ def test_apis_scale_by_cpu_and_workers_by_the_lag_of_their_own_groups() -> None:
     assert counted == of_kind(documents, "Deployment").keys() - targets == {"backoffice-hr-worker"}
 
 
+def test_workers_scale_by_lag_where_brokers_encrypt_and_nobody_signs_in() -> None:
+    given = values("servers-here")
+    given["kafka"] |= {"securityProtocol": "SSL", "caSecret": {"name": "brokers-ca"}}
+    documents = render(given)["documents"]
+    (asks,) = of_kind(documents, "TriggerAuthentication").values()
+    assert {each["parameter"] for each in asks["spec"]["secretTargetRef"]} == {"tls", "ca"}
+    assert of_kind(documents, "Secret")["backoffice-keda-kafka"]["stringData"] == {"tls": "enable"}
+    for each in of_kind(documents, "ScaledObject").values():
+        named = {trigger["authenticationRef"]["name"] for trigger in each["spec"]["triggers"]}
+        assert named == {asks["metadata"]["name"]}
+
+
+def test_prometheus_knows_services_by_the_names_that_rules_and_dashboards_use() -> None:
+    documents = rendered("everything")
+    monitors = of_kind(documents, "ServiceMonitor").values()
+    services = of_kind(documents, "Service").values()
+    jobs = {
+        service["metadata"]["labels"].get(monitor["spec"].get("jobLabel"), service["metadata"]["name"])
+        for monitor in monitors
+        for service in services
+        if selects(monitor["spec"]["selector"], service["metadata"]["labels"])
+    }
+    assert jobs == set(NAMES)
+    judged_by = of_kind(documents, "PrometheusRule")
+    rules = {
+        path.stem: yaml.safe_load(path.read_text())
+        for path in (ROOT / "deploy/prometheus/rules").glob("*.yml")
+    }
+    assert {name.removeprefix("backoffice-"): each["spec"] for name, each in judged_by.items()} == rules
+    assert {each["metadata"]["labels"]["release"] for each in judged_by.values()} == {"prometheus"}
+
+
 def test_strimzi_gets_the_topics_that_are_declared() -> None:
     topics = of_kind(rendered("everything"), "KafkaTopic")
     assert {name: (each["spec"]["partitions"], each["spec"]["config"]) for name, each in topics.items()} == {
-        topic.name: (topic.partitions, dict(topic.config)) for topic in ACCESS.topics
+        topic.name: (topic.partitions, {**topic.config, "min.insync.replicas": 2}) for topic in ACCESS.topics
     }
 
 
@@ -455,8 +534,12 @@ def test_no_process_of_ours_may_call_another(case: str) -> None:
 
 def test_the_notes_say_what_is_missing() -> None:
     given = values("servers-here")
-    del given["networkPolicy"]["clients"], given["networkPolicy"]["issuer"]
+    given["settings"] |= {"OTLP_ENDPOINT": "http://collector:4318"}
+    for name in ("clients", "issuer", "kafka", "postgres"):
+        del given["networkPolicy"][name]
     notes = render(given)["notes"]
-    assert "networkPolicy.clients" in notes
-    assert "networkPolicy.issuer.peers" in notes
-    assert "networkPolicy." not in render(values("servers-here"))["notes"]
+    for name in ("clients", "issuer.peers", "kafka.peers", "postgres.peers", "collector.peers"):
+        assert f"networkPolicy.{name}" in notes
+    given["networkPolicy"] = {"enabled": False}
+    for complete in (given, values("servers-here"), values("everything")):
+        assert "networkPolicy." not in render(complete)["notes"]

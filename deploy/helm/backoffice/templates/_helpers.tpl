@@ -11,6 +11,12 @@ app.kubernetes.io/part-of: backoffice
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- /* What holds data stays when a value is switched off or the release uninstalled: with a KafkaTopic goes its topic,
+with a Cluster of CloudNativePG its volumes. */}}
+{{- define "backoffice.keep" -}}
+helm.sh/resource-policy: keep
+{{- end }}
+
 {{- /* What tells the pods of one process apart. Takes root, service, component. */}}
 {{- define "backoffice.selector" -}}
 {{ include "backoffice.partOf" .root }}
@@ -95,6 +101,11 @@ float, and would write a large one with an exponent. */}}
 {{- if and (kindIs "float64" $value) (eq (floor $value) $value) }}{{ $value = int64 $value }}{{ end }}
 - {name: BACKOFFICE_{{ $name }}, value: {{ $value | toString | quote }}}
 {{- end }}
+{{- end }}
+
+{{- /* One setting of a service as a number. Takes root, settings, name, default. */}}
+{{- define "backoffice.number" -}}
+{{- get (mergeOverwrite (deepCopy .root.Values.settings) .settings) .name | default .default | int -}}
 {{- end }}
 
 {{- /* What a pod may do: nothing but run (the "restricted" Pod Security Standard). */}}
